@@ -1,0 +1,107 @@
+/** jobd/task.h - what a task plugin sees.
+ *
+ *  A plugin is one shared object that exports jobd_task_module_v1(). Everything about the running
+ *  job comes in the jobd_host table; the value helpers of jobd/types.h come from the small static
+ *  library libjobd_value.a, so a plugin needs no symbol of the worker.
+ *
+ *  ABI. Another major number: the worker refuses the plugin. A minor number above the worker's: also
+ *  refused. Tables only grow at their end; look at struct_size before using a late member.
+ *    1.0  first version
+ *
+ *  Threads. fn runs on one compute thread of a worker process, one job at a time on that thread.
+ *  The worker process is the crash boundary: a task that crashes costs the one job it was running.
+ */
+#ifndef JOBD_TASK_H
+#define JOBD_TASK_H
+
+#include <jobd/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define JOBD_TASK_ABI_MAJOR 1u
+#define JOBD_TASK_ABI_MINOR 0u
+
+/** The longest name of a task, in bytes. Names are made of [a-z0-9._-]. */
+#define JOBD_TASK_NAME_MAX 64
+
+/** The running job. Valid until fn returns. */
+typedef struct jobd_task_ctx jobd_task_ctx;
+
+/** What the worker offers a running job. Every member takes the ctx that fn was given. */
+typedef struct jobd_host {
+    size_t struct_size;
+    uint32_t abi_major;
+    uint32_t abi_minor;
+    /** Set the result: one msgpack value, copied; the last call wins; none = nil.
+     *  Returns 0 | JOBD_E_INVAL (not exactly one value) | JOBD_E_RESULT_TOO_BIG | JOBD_E_NOMEM. */
+    int (*result)(jobd_task_ctx *ctx, jobd_bytes value);
+    /** Say why the task fails. name: short and stable ("bad_args"); message: one sentence. Copied,
+     *  cut at 63 and 255 bytes. Returns JOBD_E_TASK, so that a task may `return host->fail(...)`. */
+    int (*fail)(jobd_task_ctx *ctx, const char *name, const char *message);
+    /** Was the job asked to stop? One atomic load: ask at least every 10 ms in long loops. */
+    bool (*cancelled)(const jobd_task_ctx *ctx);
+    /** Milliseconds left of the job's time limit, never below 0; JOBD_FOREVER = it has none. */
+    int64_t (*time_left_ms)(const jobd_task_ctx *ctx);
+    /** Report progress: fraction 0..1 (clamped), and a note of up to 55 bytes or NULL. No system
+     *  call; the client sees the newest report, at most 100 a second. Returns 0. */
+    int (*progress)(jobd_task_ctx *ctx, double fraction, const char *note);
+    /** Write one line to the worker's log: level 0 error, 1 warning, 2 notice, 3 debug. */
+    void (*log)(jobd_task_ctx *ctx, int level, const char *fmt, ...) JOBD_PRINTF(3, 4);
+    /** Memory that is freed when fn returns, aligned for any type; NULL when out. */
+    void *(*alloc)(jobd_task_ctx *ctx, size_t n);
+    /** The job's id, never used twice. */
+    uint64_t (*job_id)(const jobd_task_ctx *ctx);
+    /** Which run of the job this is: 1, 2, ... */
+    uint32_t (*attempt)(const jobd_task_ctx *ctx);
+    /** Nanoseconds on CLOCK_MONOTONIC. */
+    uint64_t (*now_ns)(const jobd_task_ctx *ctx);
+} jobd_host;
+
+/** A task. args: one msgpack array, borrowed until fn returns. Returns 0 = done, negative = failed.
+ *  It must not exit, fork without exec, block signals, use file descriptors 3 and 4, or keep ctx or
+ *  args after it returns. */
+typedef int (*jobd_task_fn)(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args);
+
+enum {
+    JOBD_TASK_IDEMPOTENT = 1u << 0, /**< may be run again after the worker running it died */
+    JOBD_TASK_CANCELLABLE = 1u << 1 /**< looks at host->cancelled at least every 10 ms */
+};
+
+typedef struct jobd_task_def {
+    const char *name; /**< "module.task", at most JOBD_TASK_NAME_MAX bytes of [a-z0-9._-] */
+    jobd_task_fn fn;
+    uint32_t flags;      /**< JOBD_TASK_* */
+    const char *summary; /**< one line: shape of args -> shape of result, units */
+} jobd_task_def;
+
+typedef struct jobd_task_module {
+    size_t struct_size;
+    uint32_t abi_major;
+    uint32_t abi_minor;
+    const char *name;
+    const char *version;
+    const jobd_task_def *tasks;
+    size_t n_tasks;
+    /** May be NULL. Once per worker process, before its first job. Not 0: the worker will not start. */
+    int (*init)(void);
+    /** May be NULL. Once, at a clean end of the worker process; not after a kill. */
+    void (*fini)(void);
+} jobd_task_module;
+
+#define JOBD_TASK_MODULE(name_, version_, tasks_)                                                  \
+    {                                                                                              \
+        sizeof(jobd_task_module), JOBD_TASK_ABI_MAJOR, JOBD_TASK_ABI_MINOR, name_, version_,       \
+            tasks_, sizeof(tasks_) / sizeof((tasks_)[0]), NULL, NULL                               \
+    }
+
+/** The one symbol a plugin exports.
+ *  Returns  its module, static; NULL = "I cannot work here".
+ *  Blocks   no.   Thread  called once, before init().   Since  0.1. */
+JOBD_API const jobd_task_module *jobd_task_module_v1(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

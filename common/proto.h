@@ -1,0 +1,171 @@
+// The tables of the wire: limits, roles, operations, and the fields of every body. PROTOCOL.md says
+// the same in words; a test holds the two together. Numbers are append-only.
+#ifndef JD_PROTO_H
+#define JD_PROTO_H
+
+#include <jobd/types.h>
+
+enum {
+    JD_PROTO_MAJOR = 1,
+    JD_PROTO_MINOR = 0,
+};
+
+// Every limit has a name here and a test that hits it.
+#define JD_LIMIT_MAP(X)                                                                            \
+    X(HELLO_MAX_BYTES, 4096)            /* payload of the first frame */                           \
+    X(FRAME_MIN_BYTES, 65536)           /* a peer may not ask for a smaller max_frame */           \
+    X(FRAME_DEFAULT_BYTES, 1048576)     /* payload of any other frame */                           \
+    X(FRAME_MAX_BYTES, 16777216)        /* the most max_frame can be configured to */              \
+    X(ENVELOPE_BYTES, 1024)             /* user data <= max_frame - this */                        \
+    X(NAME_MAX, 128)                    /* names of objects, clients, pools, in bytes */           \
+    X(TEXT_MAX, 1023)                   /* a sentence in an error */                               \
+    X(ERROR_NAME_MAX, 63)               /* a task's own name for its error */                      \
+    X(NOTE_MAX, 55)                     /* progress note */                                        \
+    X(EXECUTORS_MAX, 1024)              /* executors open on one connection */                     \
+    X(HANDLE_MAX, 9999999)              /* the largest handle; as many jobs as may be queued */    \
+    X(OUT_HIGH_BYTES, 1048576)          /* unread output above which a client is paused */         \
+    X(OUT_HARD_BYTES, 67108864)         /* unread output at which a client is closed */            \
+    X(WINDOW_MAX, 256)                  /* jobs sent to one worker and not finished */             \
+    X(WINDOW_BYTES, 65536)              /* bytes of them, but for one larger frame */              \
+    X(DIRECT_BYTES, 16384)              /* worker frames above this do not go through the ring */  \
+    X(TASKS_MAX, 4096)                  /* task names the master keeps */                          \
+    X(LISTING_MAX, 256)                 /* rows in one page of a listing */
+
+#define X(name, value) JD_##name = value,
+enum jd_limit { JD_LIMIT_MAP(X) JD_LIMIT_FORCE_INT_ = 0x7fffffff };
+#undef X
+
+enum jd_role { JD_ROLE_CLIENT = 0, JD_ROLE_WORKER = 1 };
+
+// ---- Fields: F(KIND, name, limit). limit: largest number, or longest string or bytes; 0 = none. ----
+// KIND: U64 (u64) BOOL F64 STR BIN, and RAW = any one msgpack value, kept as a view.
+
+#define JD_FIELDS_HELLO(F)                                                                         \
+    F(U64, major, 65535)                                                                           \
+    F(U64, minor, 65535)                                                                           \
+    F(U64, role, 255)                                                                              \
+    F(STR, name, JD_NAME_MAX)                                                                      \
+    F(U64, pid, UINT32_MAX)                                                                        \
+    F(U64, max_frame, UINT32_MAX)                                                                  \
+    F(RAW, caps, 0)  /* array of str */                                                            \
+    F(RAW, tasks, 0) /* workers: array of [name, flags, summary]; clients: [] */
+#define JD_FIELDS_HELLO_OK(F)                                                                      \
+    F(U64, major, 65535)                                                                           \
+    F(U64, minor, 65535)                                                                           \
+    F(U64, session, 0)                                                                             \
+    F(STR, name, JD_NAME_MAX)                                                                      \
+    F(U64, pid, UINT32_MAX)                                                                        \
+    F(U64, max_frame, UINT32_MAX)                                                                  \
+    F(RAW, caps, 0)
+#define JD_FIELDS_PONG(F) F(U64, now_ns, 0)
+#define JD_FIELDS_BYE(F)                                                                           \
+    F(U64, code, UINT32_MAX) /* a JOBD_E_*, negated */                                             \
+    F(STR, text, JD_TEXT_MAX)
+#define JD_FIELDS_EXECUTOR_OPEN(F)                                                                 \
+    F(U64, executor, JD_EXECUTORS_MAX)                                                             \
+    F(STR, pool, JD_NAME_MAX)
+#define JD_FIELDS_EXECUTOR_CLOSE(F) F(U64, executor, JD_EXECUTORS_MAX)
+#define JD_FIELDS_SUBMIT(F)                                                                        \
+    F(U64, handle, JD_HANDLE_MAX)                                                                  \
+    F(U64, executor, JD_EXECUTORS_MAX)                                                             \
+    F(STR, task, JD_NAME_MAX)                                                                      \
+    F(BIN, args, 0)                                                                                \
+    F(U64, time_limit_ms, INT64_MAX / 1000000)                                                     \
+    F(U64, max_lost, 2)
+#define JD_FIELDS_SUBMIT_OK(F) F(U64, job, 0)
+#define JD_FIELDS_CANCEL(F) F(U64, handle, JD_HANDLE_MAX)
+#define JD_FIELDS_CANCEL_OK(F) F(BOOL, cancelled, 0)
+#define JD_FIELDS_JOB_STATE(F)                                                                     \
+    F(U64, handle, JD_HANDLE_MAX)                                                                  \
+    F(U64, state, 255)                                                                             \
+    F(U64, pid, UINT32_MAX)                                                                        \
+    F(U64, attempt, 255)                                                                           \
+    F(F64, progress, 0)                                                                            \
+    F(STR, text, JD_TEXT_MAX)
+#define JD_FIELDS_JOB_DONE(F)                                                                      \
+    F(U64, handle, JD_HANDLE_MAX)                                                                  \
+    F(U64, state, 255)                                                                             \
+    F(U64, pid, UINT32_MAX)                                                                        \
+    F(U64, run_ns, 0)                                                                              \
+    F(BIN, value, 0)                                                                               \
+    F(U64, error, UINT32_MAX) /* a JOBD_E_*, negated; 0 = none */                                  \
+    F(STR, name, JD_ERROR_NAME_MAX)                                                                \
+    F(STR, text, JD_TEXT_MAX)
+#define JD_FIELDS_RUN(F)                                                                           \
+    F(U64, slot, 255)                                                                              \
+    F(U64, seq, 0)                                                                                 \
+    F(U64, job, 0)                                                                                 \
+    F(U64, attempt, 255)                                                                           \
+    F(U64, task, JD_TASKS_MAX)                                                                     \
+    F(U64, time_limit_ms, 0)                                                                       \
+    F(BIN, args, 0)
+#define JD_FIELDS_RESULT(F)                                                                        \
+    F(U64, slot, 255)                                                                              \
+    F(U64, seq, 0)                                                                                 \
+    F(U64, run_ns, 0)                                                                              \
+    F(BIN, value, 0)                                                                               \
+    F(U64, error, UINT32_MAX)                                                                      \
+    F(STR, name, JD_ERROR_NAME_MAX)                                                                \
+    F(STR, text, JD_TEXT_MAX)
+#define JD_FIELDS_PAGE(F) F(U64, cursor, 0) /* of the previous page; 0 = from the start */
+#define JD_FIELDS_LISTING(F)                                                                       \
+    F(U64, cursor, 0) /* for the next page; 0 = this was the last */                               \
+    F(RAW, rows, 0)   /* array of maps */
+#define JD_FIELDS_STATUS(F) F(RAW, map, 0)
+#define JD_FIELDS_SHUTDOWN(F) F(BOOL, now, 0)
+
+// ---- Bodies: X(NAME, name, fields that must be there). Later fields have the default zero or empty
+// and are left out of the frame when they have it. ----
+#define JD_BODY_MAP(X)                                                                             \
+    X(HELLO, hello, 8)                                                                             \
+    X(HELLO_OK, hello_ok, 7)                                                                       \
+    X(PONG, pong, 1)                                                                               \
+    X(BYE, bye, 2)                                                                                 \
+    X(EXECUTOR_OPEN, executor_open, 2)                                                             \
+    X(EXECUTOR_CLOSE, executor_close, 1)                                                           \
+    X(SUBMIT, submit, 4)                                                                           \
+    X(SUBMIT_OK, submit_ok, 1)                                                                     \
+    X(CANCEL, cancel, 1)                                                                           \
+    X(CANCEL_OK, cancel_ok, 1)                                                                     \
+    X(JOB_STATE, job_state, 6)                                                                     \
+    X(JOB_DONE, job_done, 5)                                                                       \
+    X(RUN, run, 7)                                                                                 \
+    X(RESULT, result, 4)                                                                           \
+    X(PAGE, page, 1)                                                                               \
+    X(LISTING, listing, 2)                                                                         \
+    X(STATUS, status, 1)                                                                           \
+    X(SHUTDOWN, shutdown, 1)
+
+// ---- Operations: X(NAME, number, wire name, shape, body, body of the reply). ----
+#define JD_OP_MAP(X)                                                                               \
+    X(HELLO, 0x01, "hello", REQUEST, HELLO, HELLO_OK)                                              \
+    X(PING, 0x02, "ping", REQUEST, NONE, PONG)                                                     \
+    X(BYE, 0x03, "bye", EVENT, BYE, NONE)                                                          \
+    X(EXECUTOR_OPEN, 0x10, "executor.open", REQUEST, EXECUTOR_OPEN, NONE)                          \
+    X(EXECUTOR_CLOSE, 0x11, "executor.close", REQUEST, EXECUTOR_CLOSE, NONE)                       \
+    X(SUBMIT, 0x12, "job.submit", REQUEST, SUBMIT, SUBMIT_OK)                                      \
+    X(CANCEL, 0x13, "job.cancel", REQUEST, CANCEL, CANCEL_OK)                                      \
+    X(JOB_STATE, 0x18, "job.state", EVENT, JOB_STATE, NONE)                                        \
+    X(JOB_DONE, 0x19, "job.done", EVENT, JOB_DONE, NONE)                                           \
+    X(RUN, 0x20, "task.run", EVENT, RUN, NONE)                                                     \
+    X(RESULT, 0x21, "task.result", EVENT, RESULT, NONE)                                            \
+    X(STATUS, 0x60, "status", REQUEST, NONE, STATUS)                                               \
+    X(WORKERS, 0x61, "workers", REQUEST, PAGE, LISTING)                                            \
+    X(TASKS, 0x62, "tasks", REQUEST, PAGE, LISTING)                                                \
+    X(SHUTDOWN, 0x63, "shutdown", REQUEST, SHUTDOWN, NONE)
+
+enum jd_body {
+    JD_BODY_NONE, // no fields: an empty array in a request or event, nil in a reply
+#define X(NAME, name, need) JD_BODY_##NAME,
+    JD_BODY_MAP(X)
+#undef X
+};
+
+enum jd_op {
+#define X(NAME, number, name, shape, body, reply) JD_OP_##NAME = number,
+    JD_OP_MAP(X)
+#undef X
+        JD_OP_END = 0x80 // one past the largest number that can ever be given
+};
+
+#endif

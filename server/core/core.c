@@ -1,0 +1,1 @@
+int jobd_core_stub;
