@@ -49,7 +49,8 @@ void jd_board_read_progress(const struct jd_board *b, unsigned slot, double *ret
 void jd_board_ring_write(struct jd_board *b, uint64_t at, const void *data, size_t n) {
     const unsigned char *p = data;
     JD_ASSERT(n <= JD_BOARD_RING_BYTES);
-    // The bytes being written over stop counting before they change (pairs with the reader's fence).
+    // The bytes being written over stop counting before they change (pairs with the reader's
+    // fence).
     atomic_thread_fence(memory_order_release);
     for (size_t i = 0; i < n; i++)
         atomic_store_explicit(&b->ring[(at + i) % JD_BOARD_RING_BYTES], p[i], memory_order_relaxed);

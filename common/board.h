@@ -1,6 +1,7 @@
 // The board: one page of shared memory per worker, and the only atomics of the project.
 //
-//   slot[i]   = dispatch sequence << 2 | state. The master publishes (sequence, QUEUED) and then sends
+//   slot[i]   = dispatch sequence << 2 | state. The master publishes (sequence, QUEUED) and then
+//   sends
 //               the RUN frame; the worker claims QUEUED -> STARTED by compare-and-swap of the whole
 //               word; the master takes back QUEUED -> REVOKED by the same. One of the two wins. The
 //               sequence counts the RUN frames sent to this worker and is never reused, so a frame
@@ -11,8 +12,8 @@
 //   cancel[i] = the sequence asked to stop.
 //   progress  = what the running job last reported.
 //
-// The master's side may read anything here, but the page is written by untrusted code: each value is
-// copied once, then checked.
+// The master's side may read anything here, but the page is written by untrusted code: each value
+// is copied once, then checked.
 #ifndef JD_BOARD_H
 #define JD_BOARD_H
 
@@ -28,7 +29,12 @@ enum {
     JD_BOARD_LAYOUT = 1, // changes with the struct below
 };
 
-enum jd_slot_state { JD_SLOT_FREE = 0, JD_SLOT_QUEUED = 1, JD_SLOT_STARTED = 2, JD_SLOT_REVOKED = 3 };
+enum jd_slot_state {
+    JD_SLOT_FREE = 0,
+    JD_SLOT_QUEUED = 1,
+    JD_SLOT_STARTED = 2,
+    JD_SLOT_REVOKED = 3
+};
 
 struct jd_board_progress {
     _Atomic uint64_t fraction; // bits of a double

@@ -28,8 +28,9 @@ uint8_t *jd_buf_reserve(struct jd_buf *b, size_t n) {
     size_t used = b->len - b->pos;
     if (n > b->max || used > b->max - n)
         return NULL;
-    // Moving is paid for by the bytes consumed before it: only when at least half was read.
-    if (b->pos > 0 && (b->pos >= used || used + n > b->cap)) {
+    // Moving is paid for by the bytes consumed before it: only when at least half was read, or when
+    // growing instead would move them anyway or pass the maximum.
+    if (b->pos > 0 && (b->pos >= used || used + n > b->cap || n > b->max - b->len)) {
         memmove(b->data, b->data + b->pos, used);
         b->pos = 0;
         b->len = used;

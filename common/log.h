@@ -1,5 +1,5 @@
-// One line per event, key=value. What happens to a line is the sink's business: main() sets one; with
-// none (tests, simulator, libjobd) nothing is written and nothing is formatted.
+// One line per event, key=value. What happens to a line is the sink's business: main() sets one;
+// with none (tests, simulator, libjobd) nothing is written and nothing is formatted.
 #ifndef JD_LOG_H
 #define JD_LOG_H
 

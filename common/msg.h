@@ -1,5 +1,5 @@
-// One message of the wire, decoded. Strings and bytes are views: into the frame after unpacking, into
-// the caller's memory before packing.
+// One message of the wire, decoded. Strings and bytes are views: into the frame after unpacking,
+// into the caller's memory before packing.
 #ifndef JD_MSG_H
 #define JD_MSG_H
 
@@ -25,12 +25,12 @@ JD_BODY_MAP(X)
 #undef F
 
 struct jd_msg {
-    uint8_t shape;     // enum jd_shape
-    uint16_t op;       // enum jd_op; of a reply: the op it answers, which the receiver looks up by id
-    uint32_t id;       // request and reply; each side numbers its own requests from 1, HELLO is 0
-    int error;         // reply: JOBD_E_*, or 0
-    jobd_bytes text;   // reply with an error: one sentence
-    jobd_bytes raw;    // reply, unpacked: the result, for jd_msg_unpack_reply()
+    uint8_t shape;   // enum jd_shape
+    uint16_t op;     // enum jd_op; of a reply: the op it answers, which the receiver looks up by id
+    uint32_t id;     // request and reply; each side numbers its own requests from 1, HELLO is 0
+    int error;       // reply: JOBD_E_*, or 0
+    jobd_bytes text; // reply with an error: one sentence
+    jobd_bytes raw;  // reply, unpacked: the result, for jd_msg_unpack_reply()
     union {
 #define X(NAME, name, need) struct jd_##name name;
         JD_BODY_MAP(X)
@@ -40,15 +40,15 @@ struct jd_msg {
 
 // ---- tables over the ops ----
 bool jd_op_known(unsigned op);
-const char *jd_op_name(unsigned op);  // "job.submit"; "?" if unknown
+const char *jd_op_name(unsigned op);    // "job.submit"; "?" if unknown
 enum jd_shape jd_op_shape(unsigned op); // JD_REQUEST or JD_EVENT; op must be known
 enum jd_body jd_op_body(unsigned op);
 enum jd_body jd_op_reply(unsigned op);
 
 // ---- bytes -> message: the payload must have passed jd_check() ----
 // Requests and events come out whole; of a reply, `raw` waits for jd_msg_unpack_reply().
-// 0 | JOBD_E_PROTO (a field missing or of another type or range) | JOBD_E_NOTSUP (unknown op: shape,
-// id and op are set, so that a request can be answered and an event ignored).
+// 0 | JOBD_E_PROTO (a field missing or of another type or range) | JOBD_E_NOTSUP (unknown op:
+// shape, id and op are set, so that a request can be answered and an event ignored).
 int jd_msg_unpack(jobd_bytes payload, struct jd_msg *ret);
 // msg->op says which result to expect. 0 | JOBD_E_PROTO.
 int jd_msg_unpack_reply(struct jd_msg *msg);

@@ -1,5 +1,5 @@
-// Payload -> message. The code per body is generated from the field tables in proto.h; every field's
-// type and range is checked here and nowhere later.
+// Payload -> message. The code per body is generated from the field tables in proto.h; every
+// field's type and range is checked here and nowhere later.
 #include <string.h>
 
 #include "msg.h"

@@ -12,24 +12,25 @@ enum {
 
 // Every limit has a name here and a test that hits it.
 #define JD_LIMIT_MAP(X)                                                                            \
-    X(HELLO_MAX_BYTES, 4096)            /* payload of the first frame */                           \
-    X(FRAME_MIN_BYTES, 65536)           /* a peer may not ask for a smaller max_frame */           \
-    X(FRAME_DEFAULT_BYTES, 1048576)     /* payload of any other frame */                           \
-    X(FRAME_MAX_BYTES, 16777216)        /* the most max_frame can be configured to */              \
-    X(ENVELOPE_BYTES, 1024)             /* user data <= max_frame - this */                        \
-    X(NAME_MAX, 128)                    /* names of objects, clients, pools, in bytes */           \
-    X(TEXT_MAX, 1023)                   /* a sentence in an error */                               \
-    X(ERROR_NAME_MAX, 63)               /* a task's own name for its error */                      \
-    X(NOTE_MAX, 55)                     /* progress note */                                        \
-    X(EXECUTORS_MAX, 1024)              /* executors open on one connection */                     \
-    X(HANDLE_MAX, 9999999)              /* the largest handle; as many jobs as may be queued */    \
-    X(OUT_HIGH_BYTES, 1048576)          /* unread output above which a client is paused */         \
-    X(OUT_HARD_BYTES, 67108864)         /* unread output at which a client is closed */            \
-    X(WINDOW_MAX, 256)                  /* jobs sent to one worker and not finished */             \
-    X(WINDOW_BYTES, 65536)              /* bytes of them, but for one larger frame */              \
-    X(DIRECT_BYTES, 16384)              /* worker frames above this do not go through the ring */  \
-    X(TASKS_MAX, 4096)                  /* task names the master keeps */                          \
-    X(LISTING_MAX, 256)                 /* rows in one page of a listing */
+    X(HELLO_MAX_BYTES, 4096)        /* payload of the first frame */                               \
+    X(FRAME_MIN_BYTES, 65536)       /* a peer may not ask for a smaller max_frame */               \
+    X(FRAME_DEFAULT_BYTES, 1048576) /* payload of any other frame */                               \
+    X(FRAME_MAX_BYTES, 16777216)    /* the most max_frame can be configured to */                  \
+    X(ENVELOPE_BYTES, 1024)         /* user data <= max_frame - this */                            \
+    X(NAME_MAX, 128)                /* names of objects, clients, pools, in bytes */               \
+    X(TEXT_MAX, 1023)               /* a sentence in an error */                                   \
+    X(ERROR_NAME_MAX, 63)           /* a task's own name for its error */                          \
+    X(NOTE_MAX, 55)                 /* progress note */                                            \
+    X(EXECUTORS_MAX, 1024)          /* executors open on one connection */                         \
+    X(HANDLE_MAX, 9999999)          /* the largest handle; as many jobs as may be queued */        \
+    X(OUT_HIGH_BYTES, 1048576)      /* unread output above which a client is paused */             \
+    X(OUT_HARD_BYTES, 67108864)     /* unread output at which a client is closed */                \
+    X(WINDOW_MAX, 256)              /* jobs sent to one worker and not finished */                 \
+    X(WINDOW_BYTES, 65536)          /* bytes of them, but for one larger frame */                  \
+    X(DIRECT_BYTES, 16384)          /* worker frames above this do not go through the ring */      \
+    X(TASKS_MAX, 4096)              /* task names the master keeps */                              \
+    X(LISTING_MAX, 64)              /* rows in one page of a listing */                            \
+    X(WORKERS_MAX, 1024)            /* workers of one pool */
 
 #define X(name, value) JD_##name = value,
 enum jd_limit { JD_LIMIT_MAP(X) JD_LIMIT_FORCE_INT_ = 0x7fffffff };
@@ -37,8 +38,8 @@ enum jd_limit { JD_LIMIT_MAP(X) JD_LIMIT_FORCE_INT_ = 0x7fffffff };
 
 enum jd_role { JD_ROLE_CLIENT = 0, JD_ROLE_WORKER = 1 };
 
-// ---- Fields: F(KIND, name, limit). limit: largest number, or longest string or bytes; 0 = none. ----
-// KIND: U64 (u64) BOOL F64 STR BIN, and RAW = any one msgpack value, kept as a view.
+// ---- Fields: F(KIND, name, limit). limit: largest number, or longest string or bytes; 0 = none.
+// ---- KIND: U64 (u64) BOOL F64 STR BIN, and RAW = any one msgpack value, kept as a view.
 
 #define JD_FIELDS_HELLO(F)                                                                         \
     F(U64, major, 65535)                                                                           \
@@ -114,8 +115,8 @@ enum jd_role { JD_ROLE_CLIENT = 0, JD_ROLE_WORKER = 1 };
 #define JD_FIELDS_STATUS(F) F(RAW, map, 0)
 #define JD_FIELDS_SHUTDOWN(F) F(BOOL, now, 0)
 
-// ---- Bodies: X(NAME, name, fields that must be there). Later fields have the default zero or empty
-// and are left out of the frame when they have it. ----
+// ---- Bodies: X(NAME, name, fields that must be there). Later fields have the default zero or
+// empty and are left out of the frame when they have it. ----
 #define JD_BODY_MAP(X)                                                                             \
     X(HELLO, hello, 8)                                                                             \
     X(HELLO_OK, hello_ok, 7)                                                                       \

@@ -84,8 +84,9 @@ uint32_t jd_slab_take(struct jd_slab *s) {
 
 void jd_slab_give(struct jd_slab *s, uint32_t index) {
     uint32_t i = index - 1, entry = i >> s->shift, n = 1u << s->shift;
+    JD_ASSERT(index != 0 && entry < s->n_chunks);
     struct jd_slab_chunk *c = s->dir[entry];
-    JD_ASSERT(index != 0 && c && c->n_free < n);
+    JD_ASSERT(c && c->n_free < n);
     memcpy(jd_slab_at(s, index), &c->free_head, sizeof c->free_head);
     c->free_head = (i & (n - 1)) + 1;
     s->used--;

@@ -1,5 +1,5 @@
-// Objects of one size, named by a 32-bit index: links between records cost four bytes, records never
-// move, and chunks that are wholly free go back to the system.
+// Objects of one size, named by a 32-bit index: links between records cost four bytes, records
+// never move, and chunks that are wholly free go back to the system.
 #ifndef JD_SLAB_H
 #define JD_SLAB_H
 
@@ -10,13 +10,13 @@
 struct jd_slab_chunk;
 struct jd_slab {
     uint32_t obj_bytes;
-    uint32_t shift;     // objects in a chunk = 1 << shift
-    uint32_t max;       // objects at once
-    uint32_t used;      // objects out
-    uint32_t n_chunks;  // size of the directory, holes included
+    uint32_t shift;    // objects in a chunk = 1 << shift
+    uint32_t max;      // objects at once
+    uint32_t used;     // objects out
+    uint32_t n_chunks; // size of the directory, holes included
     uint32_t dir_cap;
-    uint32_t room;      // first chunk with a free object + 1; 0 = none
-    uint32_t hole;      // lowest directory entry that may be empty
+    uint32_t room; // first chunk with a free object + 1; 0 = none
+    uint32_t hole; // lowest directory entry that may be empty
     struct jd_slab_chunk **dir;
 };
 
@@ -31,7 +31,7 @@ struct jd_slab_chunk {
     uint32_t next_room, prev_room; // list of chunks with free objects, by directory entry + 1
     uint32_t free_head;            // first free object of this chunk + 1
     uint32_t n_free;
-    uint32_t n_fresh;              // objects at the end never handed out
+    uint32_t n_fresh; // objects at the end never handed out
     uint32_t pad;
     uint64_t objects[];
 };

@@ -10,10 +10,9 @@ jobd_reader jobd_reader_of(jobd_bytes b) {
 }
 
 static int fail(jobd_reader *r) {
-    if (!r->err)
-        r->err = JOBD_E_PROTO;
+    r->err = JOBD_E_PROTO;
     r->pos = r->end;
-    return r->err;
+    return JOBD_E_PROTO;
 }
 
 static size_t left(const jobd_reader *r) {

@@ -1,0 +1,287 @@
+#include "clients.h"
+
+#include <string.h>
+
+#include "log.h"
+#include "mem.h"
+#include "sched.h"
+#include "state.h"
+#include "stats.h"
+
+void clients_init(struct clients *c) {
+    *c = (struct clients){.next_session = 1};
+    jd_slab_init(&c->slab, sizeof(struct client), UINT32_MAX / 2);
+    jd_slab_init(&c->lanes, sizeof(struct lane), UINT32_MAX / 2);
+}
+
+static void free_parts(struct client *client) {
+    handles_free_all(&client->handles);
+    jd_free(client->executors);
+    jd_free(client->name);
+}
+
+void clients_free_all(struct clients *c) {
+    for (uint32_t p = 0; p < c->n_peers; p++)
+        if (c->by_peer[p])
+            free_parts(client_at(c, c->by_peer[p]));
+    while (c->gone) {
+        struct client *client = client_at(c, c->gone);
+        c->gone = client->next_gone;
+        free_parts(client);
+    }
+    jd_slab_free_all(&c->slab);
+    jd_slab_free_all(&c->lanes);
+    jd_free(c->by_peer);
+}
+
+static bool make_room_for_peer(struct clients *c, uint32_t peer) {
+    if (peer < c->n_peers)
+        return true;
+    uint32_t n = c->n_peers ? c->n_peers : 16;
+    while (n <= peer)
+        n *= 2;
+    uint32_t *by_peer = jd_realloc(c->by_peer, n * sizeof *by_peer);
+    if (!by_peer)
+        return false;
+    memset(by_peer + c->n_peers, 0, (n - c->n_peers) * sizeof *by_peer);
+    c->by_peer = by_peer;
+    c->n_peers = n;
+    return true;
+}
+
+// Bye, with a reason. What the client owns is dealt with when EVENT_CLOSED comes.
+static void client_close(struct core *core, struct client *client, int error, jobd_bytes text) {
+    struct effect *fx = core_emit(core, EFFECT_CLOSE);
+    fx->peer = client->peer;
+    fx->error = error;
+    fx->text = text;
+    client->state = CLIENT_CLOSING;
+}
+
+void clients_on_connected(struct core *core, const struct event *e) {
+    struct clients *c = &core->clients;
+    uint32_t index = make_room_for_peer(c, e->peer) ? jd_slab_take(&c->slab) : 0;
+    if (!index) { // not even a record to say CLOSED to: by_peer stays 0, and its CLOSED is ignored
+        struct effect *fx = core_emit(core, EFFECT_CLOSE);
+        fx->peer = e->peer;
+        fx->error = JOBD_E_NOMEM;
+        fx->text = jd_text("the daemon is out of memory");
+        return;
+    }
+    struct client *client = client_at(c, index);
+    client->session = c->next_session++;
+    client->peer = e->peer;
+    client->uid = e->uid;
+    client->pid = e->pid;
+    client->state = CLIENT_NEW;
+    c->by_peer[e->peer] = index;
+    c->n++;
+    c->close_walk = JD_MIN(c->close_walk, e->peer); // a latecomer, while everything is being closed
+}
+
+static void on_hello(struct core *core, struct client *client, const struct jd_msg *msg) {
+    const struct jd_hello *hello = &msg->u.hello;
+    if (hello->major != JD_PROTO_MAJOR) {
+        core_emit_error(core, client->peer, msg, JOBD_E_VERSION,
+                        core_text(core, "this daemon speaks protocol %d.x, not %u.%u",
+                                  JD_PROTO_MAJOR, (unsigned)hello->major, (unsigned)hello->minor));
+        client_close(core, client, JOBD_E_VERSION, jd_text("no common protocol version"));
+        return;
+    }
+    if (hello->role != JD_ROLE_CLIENT || !jd_name_ok(hello->name, JD_NAME_MAX)) {
+        client_close(core, client, JOBD_E_PROTO,
+                     jd_text("HELLO must have role 0 and a name of [A-Za-z0-9._:/-]"));
+        return;
+    }
+    client->name = jd_alloc(hello->name.len + 1);
+    if (!client->name) {
+        client_close(core, client, JOBD_E_NOMEM, jd_text("the daemon is out of memory"));
+        return;
+    }
+    memcpy(client->name, hello->name.data, hello->name.len);
+    client->name[hello->name.len] = '\0';
+    client->state = CLIENT_OPEN;
+    uint64_t max_frame = JD_MIN(hello->max_frame, (uint64_t)core->cfg.max_frame_bytes);
+    max_frame = JD_MAX(max_frame, (uint64_t)JD_FRAME_MIN_BYTES);
+
+    struct effect *fx = core_emit(core, EFFECT_OPEN);
+    fx->peer = client->peer;
+    fx->max_frame = (uint32_t)max_frame;
+    fx = core_emit_reply(core, client->peer, msg);
+    fx->msg.u.hello_ok = (struct jd_hello_ok){
+        .major = JD_PROTO_MAJOR,
+        .minor = JD_PROTO_MINOR, // the smaller of the two; there is only this one
+        .session = client->session,
+        .name = jd_text("jobd/" JOBD_VERSION),
+        .pid = core->cfg.pid,
+        .max_frame = max_frame,
+    };
+    jd_log(JD_LOG_DEBUG, "client.open", "session=%llu pid=%u uid=%u name=%s",
+           (unsigned long long)client->session, client->pid, client->uid, client->name);
+}
+
+static void on_shutdown(struct core *core, struct client *client, const struct jd_msg *msg) {
+    jd_log(JD_LOG_INFO, "shutdown.asked", "session=%llu pid=%u name=%s now=%d",
+           (unsigned long long)client->session, client->pid, client->name, msg->u.shutdown.now);
+    core_emit_reply(core, client->peer, msg);
+    core_stop(core, msg->u.shutdown.now);
+}
+
+static void on_request(struct core *core, uint32_t index, const struct jd_msg *msg) {
+    struct client *client = client_at(&core->clients, index);
+    switch ((enum jd_op)msg->op) {
+    case JD_OP_PING:
+        core_emit_reply(core, client->peer, msg)->msg.u.pong.now_ns = core->now_ns;
+        return;
+    case JD_OP_EXECUTOR_OPEN:
+        submit_on_executor_open(core, index, msg);
+        return;
+    case JD_OP_EXECUTOR_CLOSE:
+        submit_on_executor_close(core, index, msg);
+        return;
+    case JD_OP_SUBMIT:
+        submit_on_submit(core, index, msg);
+        return;
+    case JD_OP_CANCEL:
+        submit_on_cancel(core, index, msg);
+        return;
+    case JD_OP_STATUS:
+        stats_on_status(core, client, msg);
+        return;
+    case JD_OP_WORKERS:
+        stats_on_workers(core, client, msg);
+        return;
+    case JD_OP_TASKS:
+        stats_on_tasks(core, client, msg);
+        return;
+    case JD_OP_SHUTDOWN:
+        on_shutdown(core, client, msg);
+        return;
+    default:
+        core_emit_error(core, client->peer, msg, JOBD_E_NOTSUP,
+                        core_text(core, "a client cannot send '%s'", jd_op_name(msg->op)));
+        return;
+    }
+}
+
+void clients_on_message(struct core *core, const struct event *e) {
+    struct clients *c = &core->clients;
+    uint32_t index = e->peer < c->n_peers ? c->by_peer[e->peer] : 0;
+    if (!index || client_at(c, index)->state == CLIENT_CLOSING)
+        return;
+    struct client *client = client_at(c, index);
+    const struct jd_msg *msg = e->msg;
+    bool is_hello = msg->shape == JD_REQUEST && msg->op == JD_OP_HELLO;
+    if ((client->state == CLIENT_NEW) != is_hello) {
+        client_close(core, client, JOBD_E_PROTO,
+                     is_hello ? jd_text("a second HELLO")
+                              : jd_text("the first message must be HELLO"));
+        return;
+    }
+    if (is_hello) {
+        on_hello(core, client, msg);
+        return;
+    }
+    if (msg->shape == JD_REQUEST) {
+        on_request(core, index, msg);
+        return;
+    }
+    if (msg->shape == JD_REPLY) {
+        client_close(core, client, JOBD_E_PROTO, jd_text("a reply to no request"));
+        return;
+    }
+    // An event: clients have only `bye`, after which they close by themselves.
+}
+
+void clients_on_paused(struct core *core, const struct event *e) {
+    struct clients *c = &core->clients;
+    uint32_t index = e->peer < c->n_peers ? c->by_peer[e->peer] : 0;
+    if (!index)
+        return;
+    struct client *client = client_at(c, index);
+    client->paused = e->kind == EVENT_PAUSED;
+    for (uint32_t lane = client->lanes; lane; lane = lane_at(c, lane)->next)
+        sched_update_lane(core, lane);
+}
+
+void clients_on_closed(struct core *core, const struct event *e) {
+    struct clients *c = &core->clients;
+    uint32_t index = e->peer < c->n_peers ? c->by_peer[e->peer] : 0;
+    if (!index)
+        return;
+    struct client *client = client_at(c, index);
+    jd_log(JD_LOG_DEBUG, "client.closed", "session=%llu pid=%u jobs=%u",
+           (unsigned long long)client->session, client->pid, client->handles.used);
+    c->by_peer[e->peer] = 0;
+    c->n--;
+    client->state = CLIENT_GONE;
+    client->next_gone = c->gone;
+    c->gone = index;
+}
+
+// What becomes of one job whose owner is gone: waiting ones are cancelled, running ones stopped.
+static void abandon(struct core *core, uint32_t job_index) {
+    struct job *job = job_at(&core->jobs, job_index);
+    job->flags |= JOB_OWNER_GONE;
+    if (job->state == JOBD_JOB_QUEUED) {
+        sched_remove(core, job_index);
+        job_end_cancelled(core, job_index, "its connection ended");
+        return;
+    }
+    const struct slot *slot = &core->workers[job->worker].slot[job->slot];
+    if (slot->state == SLOT_SENT)
+        window_revoke(core, job->worker, job->slot, REVOKE_SHARE);
+    else if (slot->state != SLOT_REVOKING) // else the flag decides when the answer comes
+        stop_begin(core, job->worker, job->slot, STOP_OWNER_GONE);
+}
+
+void clients_sweep(struct core *core) {
+    struct clients *c = &core->clients;
+    unsigned left = STEP_OBJECTS_MAX;
+    while (c->gone) {
+        uint32_t index = c->gone, handle, job;
+        struct client *client = client_at(c, index);
+        while ((job = handles_next(&client->handles, client->walk, &handle)) != 0) {
+            if (left-- == 0) {
+                core->more = true;
+                return;
+            }
+            client->walk = handle + 1;
+            abandon(core, job);
+        }
+        c->gone = client->next_gone;
+        client->walk = UINT32_MAX; // done: the record waits for jobs that still run
+        client_settle(core, index);
+    }
+}
+
+void client_settle(struct core *core, uint32_t index) {
+    struct clients *c = &core->clients;
+    struct client *client = client_at(c, index);
+    if (client->state != CLIENT_GONE || client->walk != UINT32_MAX || client->handles.used > 0)
+        return;
+    while (client->lanes) {
+        uint32_t lane = client->lanes;
+        JD_ASSERT(lane_at(c, lane)->n == 0 && !lane_at(c, lane)->ring_next);
+        client->lanes = lane_at(c, lane)->next;
+        jd_slab_give(&c->lanes, lane);
+    }
+    free_parts(client);
+    jd_slab_give(&c->slab, index);
+}
+
+bool clients_close_all(struct core *core) {
+    struct clients *c = &core->clients;
+    unsigned left = STEP_OBJECTS_MAX;
+    for (; c->close_walk < c->n_peers && left > 0; c->close_walk++) {
+        uint32_t index = c->by_peer[c->close_walk];
+        struct client *client = index ? client_at(c, index) : NULL;
+        if (!client || client->state == CLIENT_CLOSING)
+            continue;
+        client_close(core, client, JOBD_E_CLOSED, jd_text("the daemon has stopped"));
+        left--;
+    }
+    if (left == 0)
+        core->more = true;
+    return c->n == 0;
+}

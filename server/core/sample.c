@@ -1,0 +1,100 @@
+// Sampling: while anything is out, every board is looked at once in 10 ms. It is how `running`,
+// progress, time limits, and workers that read nothing become known; jobs shorter than that cost no
+// message. There is no clock on the board: a job's time runs from the first sample that shows it.
+#include <string.h>
+
+#include "log.h"
+#include "state.h"
+
+#define SAMPLE_NS UINT64_C(10000000)
+
+void sample_arm(struct core *core) {
+    core->sample_ns = core->now_ns + SAMPLE_NS;
+    core_wake_at(core, core->sample_ns);
+}
+
+void sample_on_time(struct core *core) {
+    if (core->now_ns < core->sample_ns) {
+        core_wake_at(core, core->sample_ns);
+        return;
+    }
+    core->sample_ns = UINT64_MAX;
+    bool any = false;
+    for (uint32_t i = 0; i < core->cfg.n_workers; i++) {
+        struct worker *w = &core->workers[i];
+        if (w->state != WORKER_READY && w->state != WORKER_LEAVING)
+            continue;
+        w->stuck = w->n_out > 0 && w->results == w->results_at_sample;
+        w->results_at_sample = w->results;
+        if (w->n_out == 0 && w->n_void == 0)
+            continue;
+        core_emit(core, EFFECT_SAMPLE)->worker = i;
+        any = true;
+        if (w->stuck && w->pool->idle)
+            w->pool->look_for_work = true;
+    }
+    if (any)
+        sample_arm(core);
+}
+
+// Enough to see that a report has changed; never 0.
+static uint32_t hash_of(const struct board_started *s) {
+    uint64_t bits;
+    memcpy(&bits, &s->progress, sizeof bits);
+    uint32_t h = (uint32_t)(bits ^ bits >> 32);
+    for (const char *p = s->note; *p; p++)
+        h = (h ^ (unsigned char)*p) * 16777619u;
+    return h | 1;
+}
+
+static void on_started(struct core *core, uint32_t number, const struct board_started *s) {
+    struct worker *w = &core->workers[number];
+    struct slot *slot = &w->slot[s->slot];
+    bool out =
+        slot->state == SLOT_SENT || slot->state == SLOT_CLAIMED || slot->state == SLOT_RUNNING;
+    if (!out || slot->seq != s->seq) // finished meanwhile, or a lie
+        return;
+    struct job *job = job_at(&core->jobs, slot->job);
+    double progress = s->progress >= 0 && s->progress <= 1 ? s->progress : 0;
+    jobd_bytes note = jd_text(s->note);
+    if (slot->state != SLOT_RUNNING) {
+        slot->state = SLOT_RUNNING;
+        slot->since_ns = core->now_ns;
+        job_set_state(job, JOBD_JOB_RUNNING);
+        job_note(core, job, progress, note);
+    } else if (slot->shown != hash_of(s)) {
+        job_note(core, job, progress, note);
+    }
+    slot->shown = hash_of(s);
+    uint64_t limit_ns = job_time_limit_ns(&core->jobs, job);
+    if (limit_ns && core->now_ns - slot->since_ns >= limit_ns)
+        stop_begin(core, number, s->slot, STOP_LIMIT);
+}
+
+// Unread jobs, nothing running, nothing read: it has not stopped computing, it has stopped reading.
+static void watch_stall(struct core *core, uint32_t number, const struct board_view *board) {
+    struct worker *w = &core->workers[number];
+    if (board->n_started > 0 || (w->n_out == 0 && w->n_void == 0)) {
+        w->stall_ns = 0;
+        return;
+    }
+    if (!w->stall_ns) {
+        w->stall_ns = core->now_ns;
+        return;
+    }
+    if (core->now_ns - w->stall_ns < core->cfg.stall_ns)
+        return;
+    jd_log(JD_LOG_WARN, "worker.stalled", "worker=%u pid=%u jobs=%u", number, w->pid, w->n_out);
+    worker_kill(core, number);
+}
+
+void sample_on_board(struct core *core, const struct event *e) {
+    struct worker *w = &core->workers[e->worker];
+    if (w->state != WORKER_READY && w->state != WORKER_LEAVING)
+        return;
+    window_on_taken(w, e->board->taken);
+    window_update_idle(core, e->worker);
+    for (uint32_t i = 0; i < e->board->n_started; i++)
+        on_started(core, e->worker, &e->board->started[i]);
+    watch_stall(core, e->worker, e->board);
+}
