@@ -104,6 +104,8 @@ static void on_hello(struct core *core, struct client *client, const struct jd_m
     uint64_t max_frame = JD_MIN(hello->max_frame, (uint64_t)core->cfg.max_frame_bytes);
     max_frame = JD_MAX(max_frame, (uint64_t)JD_FRAME_MIN_BYTES);
 
+    client->max_value = (uint32_t)max_frame - JD_ENVELOPE_BYTES;
+
     struct effect *fx = core_emit(core, EFFECT_OPEN);
     fx->peer = client->peer;
     fx->max_frame = (uint32_t)max_frame;

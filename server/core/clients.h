@@ -28,6 +28,7 @@ struct client {
     uint64_t session;
     uint32_t peer;
     uint32_t uid, pid;
+    uint32_t max_value; // bytes of a result that fit the frames it reads
     uint8_t state;
     bool paused;          // does not read what we send: none of its jobs is started
     uint32_t n_executors; // size of the array

@@ -26,10 +26,27 @@ static void count(struct counts *counts, jobd_job_state state) {
     }
 }
 
+// A result that the client agreed to no frame for.
+static struct fate too_big(struct core *core, const struct client *client,
+                           const struct fate *fate) {
+    return (struct fate){.state = JOBD_JOB_FAILED,
+                         .error = JOBD_E_RESULT_TOO_BIG,
+                         .run_ns = fate->run_ns,
+                         .pid = fate->pid,
+                         .text =
+                             core_text(core, "the result has %zu bytes; this connection takes %u",
+                                       fate->value.len, client->max_value)};
+}
+
 void job_end(struct core *core, uint32_t index, const struct fate *fate) {
     struct job *job = job_at(&core->jobs, index);
     uint32_t client_index = job->client;
     struct client *client = client_at(&core->clients, client_index);
+    struct fate instead;
+    if (fate->value.len > client->max_value) {
+        instead = too_big(core, client, fate);
+        fate = &instead;
+    }
     job_set_state(job, fate->state);
     count(&core->counts, fate->state);
     if (client->state == CLIENT_OPEN) {

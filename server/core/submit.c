@@ -106,6 +106,11 @@ static int refuse(struct core *core, const struct client *client, const struct j
             core_text(core, "handle %u is in use by an unfinished job", (unsigned)s->handle);
         return JOBD_E_STATE;
     }
+    if (s->args.len > core->cfg.max_frame_bytes - JD_ENVELOPE_BYTES) {
+        *ret_text = core_text(core, "%zu bytes of arguments; the limit is %u", s->args.len,
+                              core->cfg.max_frame_bytes - JD_ENVELOPE_BYTES);
+        return JOBD_E_MSGSIZE;
+    }
     if (core->jobs.slab.used >= core->cfg.max_jobs) {
         *ret_text = core_text(core, "%u jobs are waiting or running; the limit is max_jobs",
                               core->jobs.slab.used);
