@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "core.h"
+#include "core/core.h"
 
 enum { SIM_WORKERS = 4, SIM_CLIENTS = 5, SIM_HANDLES = 48, SIM_JOBS = 4096, SIM_PENDING = 8192 };
 
