@@ -47,13 +47,14 @@ static uint32_t hash_of(const struct board_started *s) {
     return h | 1;
 }
 
-static void on_started(struct core *core, uint32_t number, const struct board_started *s) {
+// False: that job has finished, and its word is just what it left behind; or the page lies.
+static bool on_started(struct core *core, uint32_t number, const struct board_started *s) {
     struct worker *w = &core->workers[number];
     struct slot *slot = &w->slot[s->slot];
     bool out =
         slot->state == SLOT_SENT || slot->state == SLOT_CLAIMED || slot->state == SLOT_RUNNING;
-    if (!out || slot->seq != s->seq) // finished meanwhile, or a lie
-        return;
+    if (!out || slot->seq != s->seq)
+        return false;
     struct job *job = job_at(&core->jobs, slot->job);
     double progress = s->progress >= 0 && s->progress <= 1 ? s->progress : 0;
     jobd_bytes note = jd_text(s->note);
@@ -69,12 +70,13 @@ static void on_started(struct core *core, uint32_t number, const struct board_st
     uint64_t limit_ns = job_time_limit_ns(&core->jobs, job);
     if (limit_ns && core->now_ns - slot->since_ns >= limit_ns)
         stop_begin(core, number, s->slot, STOP_LIMIT);
+    return true;
 }
 
 // Unread jobs, nothing running, nothing read: it has not stopped computing, it has stopped reading.
-static void watch_stall(struct core *core, uint32_t number, const struct board_view *board) {
+static void watch_stall(struct core *core, uint32_t number, bool runs) {
     struct worker *w = &core->workers[number];
-    if (board->n_started > 0 || (w->n_out == 0 && w->n_void == 0)) {
+    if (runs || (w->n_out == 0 && w->n_void == 0)) {
         w->stall_ns = 0;
         return;
     }
@@ -94,7 +96,8 @@ void sample_on_board(struct core *core, const struct event *e) {
         return;
     window_on_taken(w, e->board->taken);
     window_update_idle(core, e->worker);
+    bool runs = false;
     for (uint32_t i = 0; i < e->board->n_started; i++)
-        on_started(core, e->worker, &e->board->started[i]);
-    watch_stall(core, e->worker, e->board);
+        runs |= on_started(core, e->worker, &e->board->started[i]);
+    watch_stall(core, e->worker, runs);
 }

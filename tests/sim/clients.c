@@ -55,7 +55,8 @@ static void submit(struct sim *sim, struct sim_client *c) {
     s->max_lost = sim_below(&sim->rng, 3);
     if (sim_chance(&sim->rng, 100))
         s->time_limit_ms = 1 + sim_below(&sim->rng, 200);
-    sim->job[job] = (struct sim_job){.runs_allowed = 1 + (pure ? 2 : (uint32_t)s->max_lost)};
+    sim->job[job] = (struct sim_job){.runs_allowed = 1 + (pure ? 2 : (uint32_t)s->max_lost),
+                                     .limited = s->time_limit_ms > 0};
     if (h->expect != EXPECT_NOTHING) { // the handle is in use: refused, and the old job lives on
         c->n_unanswered++;
         uint64_t refused = sim->n_refused;
@@ -139,7 +140,7 @@ void sim_client_act(struct sim *sim, uint32_t i) {
     uint64_t dice = sim_below(&sim->rng, 1000);
     if (dice < 700 && sim->faults)
         submit(sim, c);
-    else if (dice < 850)
+    else if (dice < 850 && sim->faults) // nothing may need a cancel to come to its end
         cancel(sim, c);
     else
         ask_something(sim, c);

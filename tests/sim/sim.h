@@ -24,6 +24,7 @@ struct sim_job {
     bool touched_by_liar;  // then it may have run any number of times
     bool cancel_confirmed;
     bool finished; // an honest worker finished it
+    bool limited;  // it has a time limit
 };
 
 enum sim_expect { EXPECT_NOTHING, EXPECT_REPLY, EXPECT_DONE };
@@ -57,7 +58,7 @@ struct sim_worker {
     struct sim_run batch[JD_WINDOW_MAX * 4]; // read, not claimed
     struct sim_run done[JD_WINDOW_MAX * 4];  // in the ring, not delivered
     uint32_t n_inbox, n_batch, n_done;
-    bool running;
+    bool running, endless;
     struct sim_run now;
 };
 

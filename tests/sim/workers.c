@@ -58,7 +58,8 @@ void sim_worker_on_dispatch(struct sim *sim, uint32_t i, const struct jd_run *ru
     SIM_CHECK(sim, w->said_hello && run->args.len >= sizeof name && run->task < SIM_TASKS);
     memcpy(&name, run->args.data, sizeof name);
     w->word[run->slot] = jd_slot_word(run->seq, JD_SLOT_QUEUED);
-    SIM_CHECK(sim, w->n_inbox < JD_LEN(w->inbox)); // unread frames are bounded
+    for (uint32_t k = 0; k < w->n_inbox; k++) // unread frames are bounded: one for each slot
+        SIM_CHECK(sim, w->liar || w->inbox[k].slot != run->slot);
     w->inbox[w->n_inbox++] =
         (struct sim_run){run->seq, (uint32_t)name, (uint8_t)run->slot, (uint16_t)run->task};
     if (w->liar)
@@ -67,7 +68,7 @@ void sim_worker_on_dispatch(struct sim *sim, uint32_t i, const struct jd_run *ru
 
 void sim_worker_on_signal(struct sim *sim, uint32_t i, int signal) {
     struct sim_worker *w = &sim->worker[i];
-    bool obeys = signal == 9 || sim_chance(&sim->rng, 700);
+    bool obeys = signal == 9 || sim_chance(&sim->rng, 500);
     w->doomed = w->doomed || obeys;
 }
 
@@ -164,6 +165,7 @@ static void claim_next(struct sim *sim, struct sim_worker *w) {
     job->runs++;
     w->running = true;
     w->now = run;
+    w->endless = sim->faults && job->limited && sim_chance(&sim->rng, 300);
 }
 
 static void misbehave(struct sim *sim, uint32_t i) {
@@ -188,6 +190,8 @@ static void misbehave(struct sim *sim, uint32_t i) {
 static void compute(struct sim *sim, uint32_t i) {
     struct sim_worker *w = &sim->worker[i];
     if (w->running) {
+        if (w->endless && !(w->stop_asked && sim_chance(&sim->rng, 5)))
+            return; // its time limit must end it
         w->running = false;
         sim->job[w->now.job].finished = true;
         w->done[w->n_done++] = w->now;
@@ -227,7 +231,7 @@ void sim_worker_act(struct sim *sim, uint32_t i) {
     if (sim->faults && sim_chance(&sim->rng, sim->deaf_1000))
         w->deaf = true;
     if (!sim->faults && w->running)
-        w->deaf = false; // it was only computing, for long
+        w->deaf = w->endless; // else it was only computing, for long
     if (w->deaf)
         return;
     for (uint64_t n = 1 + sim_below(&sim->rng, 12); n > 0 && w->alive && !w->doomed; n--)
