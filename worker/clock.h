@@ -1,0 +1,17 @@
+// The one clock of a worker.
+#ifndef WORKER_CLOCK_H
+#define WORKER_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+enum { CLOCK_NS_PER_MS = 1000000, CLOCK_NS_PER_S = 1000000000 };
+
+// CLOCK_MONOTONIC; no system call on common machines.
+static inline uint64_t clock_now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * CLOCK_NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+#endif

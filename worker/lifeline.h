@@ -1,0 +1,12 @@
+// The thread that outlives the master: asleep until the other end of the socket is gone, whatever
+// the computing thread is doing. Then every descendant of the worker dies, and the worker.
+#ifndef WORKER_LIFELINE_H
+#define WORKER_LIFELINE_H
+
+#include <jobd/types.h>
+
+// fd: the socket to the master. A master that only shuts its writing side down has asked for a
+// clean end, which is the reader's business and does not wake this thread.
+int lifeline_start(int fd, jobd_error *reterr);
+
+#endif
