@@ -1,0 +1,129 @@
+#include "io/probe.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+
+enum { PROBE_MS = 10000, PROBE_SAYS_BYTES = 1024, SWEEP_DELAY_MAX_MS = 50 };
+
+struct probe {
+    struct child child;
+    char says[PROBE_SAYS_BYTES]; // the last of it
+    size_t n_says;
+};
+
+static int64_t now_ms(void) {
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+// False: nothing there, or nobody is left who could write.
+static bool listen_to(struct probe *p) {
+    char some[PROBE_SAYS_BYTES / 2];
+    ssize_t n = read(p->child.output, some, sizeof some);
+    if (n <= 0)
+        return false;
+    if (p->n_says + (size_t)n > sizeof p->says) {
+        size_t drop = p->n_says + (size_t)n - sizeof p->says;
+        p->n_says -= drop;
+        memmove(p->says, p->says + drop, p->n_says);
+    }
+    memcpy(p->says + p->n_says, some, (size_t)n);
+    p->n_says += (size_t)n;
+    return true;
+}
+
+// True: the process has ended in time.
+static bool wait_for_end(struct probe *p) {
+    struct pollfd fds[] = {{.fd = p->child.pidfd, .events = POLLIN},
+                           {.fd = p->child.output, .events = POLLIN}};
+    int64_t until = now_ms() + PROBE_MS, left;
+    while ((left = until - now_ms()) > 0) {
+        if (poll(fds, 2, (int)left) < 0)
+            continue;
+        if (fds[1].revents && !listen_to(p))
+            fds[1].fd = -1; // it has closed its output
+        if (fds[0].revents)
+            return true;
+    }
+    return false;
+}
+
+static bool own_nothing(void *arg, pid_t pid) {
+    (void)arg;
+    (void)pid;
+    return false;
+}
+
+static void kill_tree(const struct pid_list *spared) {
+    for (int delay_ms = 1; orphans_round(spared, own_nothing, NULL) > 0;
+         delay_ms = JD_MIN(2 * delay_ms, SWEEP_DELAY_MAX_MS))
+        poll(NULL, 0, delay_ms);
+}
+
+static jobd_bytes last_line(const struct probe *p) {
+    size_t end = p->n_says;
+    while (end > 0 && p->says[end - 1] == '\n')
+        end--;
+    size_t begin = end;
+    while (begin > 0 && p->says[begin - 1] != '\n')
+        begin--;
+    return (jobd_bytes){p->says + begin, end - begin};
+}
+
+// 0 = the plugin can be loaded, else *reason says why not.
+static int judge(const struct probe *p, bool in_time, int status, char *reason, size_t size) {
+    jobd_bytes line = last_line(p);
+    char quoted[PROBE_SAYS_BYTES];
+    if (!in_time)
+        snprintf(reason, size, "\"it was not loaded within %d s\"", PROBE_MS / 1000);
+    else if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    else if (WIFSIGNALED(status))
+        snprintf(reason, size, "\"loading it crashed: %s\"", strsignal(WTERMSIG(status)));
+    else if (line.len > 0)
+        snprintf(reason, size, "%s", jd_log_quote(quoted, sizeof quoted, line));
+    else
+        snprintf(reason, size, "\"loading it failed with exit status %d\"", WEXITSTATUS(status));
+    return -1;
+}
+
+static int probe(const struct spawner *s, const struct pid_list *spared, char *path, char *reason,
+                 size_t size) {
+    const char *argv[] = {s->path, "--probe", path, NULL};
+    struct probe p = {.n_says = 0};
+    int r = spawn_child(s, argv, -1, -1, &p.child);
+    if (r < 0) {
+        snprintf(reason, size, "\"cannot start a process: %s\"", strerror(-r));
+        return -1;
+    }
+    bool in_time = wait_for_end(&p);
+    kill(-p.child.pid, SIGKILL);
+    int status = spawn_reap(p.child.pidfd);
+    close(p.child.pidfd);
+    while (listen_to(&p))
+        continue;
+    kill_tree(spared);
+    close(p.child.output);
+    return judge(&p, in_time, status, reason, size);
+}
+
+size_t probe_plugins(const struct spawner *s, const struct pid_list *spared, char **plugins,
+                     size_t n_plugins) {
+    char reason[PROBE_SAYS_BYTES];
+    size_t n = 0;
+    for (size_t i = 0; i < n_plugins; i++) {
+        if (probe(s, spared, plugins[i], reason, sizeof reason) == 0)
+            plugins[n++] = plugins[i];
+        else
+            jd_log(JD_LOG_ERROR, "plugin.refused", "path=%s reason=%s", plugins[i], reason);
+    }
+    return n;
+}

@@ -1,0 +1,39 @@
+// Starting worker processes: posix_spawn with nothing inherited but what is meant for them.
+//   0 /dev/null   1, 2 one pipe   3 the socket   4 the board   and a process group of its own
+#ifndef IO_SPAWN_H
+#define IO_SPAWN_H
+
+#include <sys/types.h>
+
+#include <jobd/types.h>
+
+#include "fault.h"
+
+struct spawner {
+    char *path; // of jobd-worker
+    char **env;
+    const char **argv; // of a worker; points into args
+    char *args;
+};
+
+struct child {
+    pid_t pid;
+    int pidfd;
+    int output; // the reading end of 1 and 2, without waiting
+};
+
+// path: NULL or "" = beside our own executable, or where it was installed to. 0 | -1 with *f.
+int spawner_init(struct spawner *s, const char *path, const char *socket_path, struct fault *f);
+// The arguments every worker is started with. 0 | JOBD_E_NOMEM.
+int spawner_arguments(struct spawner *s, uint32_t max_frame, char *const *plugins,
+                      size_t n_plugins);
+void spawner_free(struct spawner *s);
+
+// sock, board: -1 = none; both stay the caller's.
+// 0 | -errno; then nothing was started.
+int spawn_child(const struct spawner *s, const char *const argv[], int sock, int board,
+                struct child *ret);
+// Reaps; the pidfd is readable. A wait status for WIFEXITED and its like.
+int spawn_reap(int pidfd);
+
+#endif
