@@ -1,0 +1,67 @@
+// What is frozen: structs that programs and plugins hold by value, and the board that jobd and
+// jobd-worker share. Compiling this file is the test. Options structs may grow at their end: then
+// the new size is written down here, and the fields before keep their offsets.
+#include <jobd/jobd.h>
+#include <jobd/task.h>
+
+#include "board.h"
+
+#define FROZEN(type, size) _Static_assert(sizeof(type) == (size), #type " has changed its size")
+#define AT(type, member, offset)                                                                   \
+    _Static_assert(offsetof(type, member) == (offset), #type "." #member " has moved")
+
+FROZEN(jobd_bytes, 16);
+FROZEN(jobd_reader, 24);
+FROZEN(jobd_error, 328);
+AT(jobd_error, sys_errno, 4);
+AT(jobd_error, name, 8);
+AT(jobd_error, message, 72);
+
+FROZEN(jobd_conn_options, 56);
+AT(jobd_conn_options, client_name, 8);
+AT(jobd_conn_options, connect_timeout_ms, 16);
+AT(jobd_conn_options, max_frame, 24);
+AT(jobd_conn_options, max_pending_bytes, 32);
+AT(jobd_conn_options, on_close, 40);
+AT(jobd_conn_options, on_close_arg, 48);
+
+FROZEN(jobd_executor_options, 16);
+AT(jobd_executor_options, pool, 8);
+
+FROZEN(jobd_submit_options, 24);
+AT(jobd_submit_options, time_limit_ms, 8);
+AT(jobd_submit_options, max_lost, 16);
+
+FROZEN(jobd_job_info, 64);
+AT(jobd_job_info, job_id, 8);
+AT(jobd_job_info, state, 16);
+AT(jobd_job_info, worker_pid, 24);
+AT(jobd_job_info, attempt, 32);
+AT(jobd_job_info, progress, 40);
+AT(jobd_job_info, run_ns, 48);
+AT(jobd_job_info, done_order, 56);
+
+FROZEN(jobd_host, 96);
+AT(jobd_host, result, 16);
+AT(jobd_host, fail, 24);
+AT(jobd_host, cancelled, 32);
+AT(jobd_host, time_left_ms, 40);
+AT(jobd_host, progress, 48);
+AT(jobd_host, log, 56);
+AT(jobd_host, alloc, 64);
+AT(jobd_host, job_id, 72);
+AT(jobd_host, attempt, 80);
+AT(jobd_host, now_ns, 88);
+FROZEN(jobd_task_def, 32);
+FROZEN(jobd_task_module, 64);
+
+// PROTOCOL.md section 11. Another layout is another JD_BOARD_LAYOUT.
+_Static_assert(JD_BOARD_LAYOUT == 1, "write the new layout down in PROTOCOL.md and here");
+FROZEN(struct jd_board, 86144);
+AT(struct jd_board, taken, 64);
+AT(struct jd_board, out_tail, 72);
+AT(struct jd_board, slot, 128);
+AT(struct jd_board, cancel, 2176);
+AT(struct jd_board, progress, 4224);
+FROZEN(struct jd_board_progress, 64);
+AT(struct jd_board, ring, 20608);

@@ -1,0 +1,168 @@
+// The integral of cos over [0, pi/2] in two parts on two warm workers, against two bare warm
+// processes. Both sides cut and add alike, so their values must agree to the last bit.
+#include <jobd/jobd.h>
+#include <math.h>
+
+#include "floor.h"
+#include "kernels/split.h"
+#include "rounds.h"
+#include "service.h"
+
+enum { SIZES = 2, REPEATS_MAX = 15, N_PARTS = WORKERS_MAX };
+
+// The lecture's digits for 1,000 steps in two parts.
+#define GOLDEN_N 1000
+#define GOLDEN_VALUE 1.0007851925466305
+
+static const double upper = 1.5707963267948966; // pi/2
+
+static const struct {
+    const char *name;
+    uint64_t n;
+    unsigned n_repeats; // the median of so many is one round's value
+} sizes[SIZES] = {{"integrate.1e6", 1000000, REPEATS_MAX}, {"integrate.1e7", 10000000, 3}};
+
+static const struct target time_target = {TARGET_AT_MOST, 1.05};
+
+struct run {
+    struct summers *summers;
+    struct service *service;
+    uint64_t n;
+    unsigned n_repeats;
+    double value; // of the last sum
+};
+
+static int floor_sum(struct run *run) {
+    return summers_run(run->summers, 0.0, upper, run->n, &run->value);
+}
+
+static int submit_part(struct run *run, unsigned i, jobd_future **ret) {
+    struct jd_part part = jd_split_part(0.0, upper, run->n, N_PARTS, i);
+    jobd_args *a = jobd_args_new();
+    jobd_bytes bytes;
+    if (!a)
+        return JOBD_E_NOMEM;
+    jobd_args_array(a, 4);
+    jobd_args_str(a, "cos");
+    jobd_args_f64(a, part.a);
+    jobd_args_f64(a, part.b);
+    jobd_args_u64(a, part.n);
+    int r = jobd_args_finish(a, &bytes);
+    if (r == 0)
+        r = jobd_submit(run->service->ex, "integrate", bytes, NULL, ret);
+    jobd_args_free(a);
+    return r;
+}
+
+// [value, steps, kernel]
+static int read_part(jobd_future *f, double *ret_sum) {
+    jobd_bytes value;
+    uint32_t n;
+    int r = jobd_future_result(f, JOBD_FOREVER, &value);
+    if (r < 0)
+        return r;
+    jobd_reader in = jobd_reader_of(value);
+    jobd_read_array(&in, &n);
+    return jobd_read_f64(&in, ret_sum);
+}
+
+static int jobd_sum(struct run *run) {
+    jobd_future *fs[N_PARTS] = {NULL};
+    double sums[N_PARTS];
+    int r = 0;
+    for (unsigned i = 0; i < N_PARTS && r == 0; i++)
+        r = submit_part(run, i, &fs[i]);
+    for (unsigned i = 0; i < N_PARTS && r == 0; i++)
+        r = read_part(fs[i], &sums[i]);
+    for (unsigned i = 0; i < N_PARTS; i++)
+        jobd_future_unref(fs[i]);
+    if (r < 0)
+        return bench_fail("a part failed: %s", jobd_strerror(r));
+    run->value = jd_split_reduce(sums, N_PARTS);
+    return 0;
+}
+
+static int timed(struct run *run, int (*sum)(struct run *run), double *ret_ms) {
+    double ms[REPEATS_MAX];
+    for (unsigned i = 0; i < run->n_repeats; i++) {
+        uint64_t start_ns = bench_now_ns();
+        if (sum(run) < 0)
+            return -1;
+        ms[i] = (double)(bench_now_ns() - start_ns) / 1e6;
+    }
+    *ret_ms = stats_quantile(ms, run->n_repeats, 0.5);
+    return 0;
+}
+
+static int floor_round(void *self, double *ret_ms) {
+    return timed((struct run *)self, floor_sum, ret_ms);
+}
+
+static int jobd_round(void *self, double *ret_ms) {
+    return timed((struct run *)self, jobd_sum, ret_ms);
+}
+
+static int check_golden(struct run run) {
+    run.n = GOLDEN_N;
+    if (jobd_sum(&run) < 0)
+        return -1;
+    if (run.value != GOLDEN_VALUE)
+        return bench_fail("%d steps give %.17g, not %.17g", GOLDEN_N, run.value, GOLDEN_VALUE);
+    return 0;
+}
+
+static int add_rows(struct bench *b, const struct variant *v, const struct run *runs) {
+    for (unsigned i = 0; i < SIZES; i++) {
+        const struct run *floor = &runs[2 * i], *jobd = &runs[2 * i + 1];
+        if (b->daemon && jobd->value != floor->value)
+            return bench_fail("%s: jobd says %.17g, the floor %.17g", sizes[i].name, jobd->value,
+                              floor->value);
+        report_add(b->report, &(struct report_row){
+                                  .name = sizes[i].name,
+                                  .unit = "ms",
+                                  .value = b->daemon ? &v[2 * i + 1].metric[0] : NULL,
+                                  .floor = &v[2 * i].metric[0],
+                                  .floor_name = v[2 * i].name,
+                                  .target = time_target,
+                              });
+        report_note(b->report, "%s = %.17g%s", sizes[i].name, floor->value,
+                    b->daemon ? ", the same bits on both sides" : "");
+    }
+    return 0;
+}
+
+static int run_all(struct bench *b, struct summers *summers, struct service *service) {
+    struct run runs[2 * SIZES];
+    struct variant v[2 * SIZES];
+    for (unsigned i = 0; i < 2 * SIZES; i++) {
+        bool floor = i % 2 == 0;
+        runs[i] = (struct run){.summers = summers,
+                               .service = service,
+                               .n = sizes[i / 2].n,
+                               .n_repeats = b->quick ? 1 : sizes[i / 2].n_repeats};
+        v[i] = (struct variant){.name = floor ? "two bare processes" : "jobd integrate",
+                                .round = floor ? floor_round : jobd_round,
+                                .self = &runs[i],
+                                .n_metrics = 1,
+                                .floor = floor};
+    }
+    if (b->daemon && check_golden(runs[1]) < 0)
+        return -1;
+    int r = rounds_run(b, v, 2 * SIZES);
+    return r < 0 || b->hold_s ? r : add_rows(b, v, runs);
+}
+
+int measure_integrate(struct bench *b) {
+    struct summers summers;
+    struct service service = {0};
+    int r = summers_start(&summers);
+    if (r == 0 && b->daemon)
+        r = service_start(b, N_PARTS, &service);
+    if (r == 0 && b->hold_s)
+        service_print_pids(&service);
+    if (r == 0)
+        r = run_all(b, &summers, &service);
+    service_stop(&service);
+    summers_stop(&summers);
+    return r;
+}
