@@ -72,13 +72,15 @@ static int sleep_until(const jobd_conn *c, uint64_t deadline_ns) {
 }
 
 // One turn of a blocking call. 0 = go on | JOBD_E_TIMEOUT after a last look | dead.
-static int turn(jobd_conn *c, uint64_t deadline_ns) {
+static int turn(jobd_conn *c, const struct jd_wait *w, uint64_t deadline_ns) {
     if (jd_conn_forked(c)) // a callback did it, and the child came back here
         return JOBD_E_FORKED;
     if (c->dead)
         return c->error.code;
     bool last = jd_clock_passed(deadline_ns);
     jd_stream_send(c);
+    if (w->met(w)) // to have sent may be all that was asked for
+        return 0;
     int events = sleep_until(c, last ? 0 : deadline_ns);
     if (events < 0 && events != -EINTR)
         return jd_conn_fail_errno(c, -events, "cannot wait for the daemon");
@@ -97,7 +99,7 @@ int jd_loop_wait(jobd_conn *c, struct jd_wait *w, uint64_t deadline_ns) {
     jd_conn_enter(c);
     c->wait = w;
     while (!w->met(w) && r == 0)
-        r = turn(c, deadline_ns);
+        r = turn(c, w, deadline_ns);
     if (w->met(w))
         r = 0;
     c->wait = NULL;

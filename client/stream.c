@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 
 #include "call.h"
-#include "check.h"
 #include "connect.h"
 #include "frame.h"
 #include "job.h"
@@ -72,9 +71,7 @@ static void on_request(jobd_conn *c, const struct jd_msg *msg) {
 
 static void on_frame(jobd_conn *c, jobd_bytes payload) {
     struct jd_msg msg;
-    int r = jd_check(payload, NULL);
-    if (r == 0)
-        r = jd_msg_unpack(payload, &msg);
+    int r = jd_msg_unpack(payload, &msg);
     if (r < 0 && r != JOBD_E_NOTSUP) {
         jd_conn_fail(c, JOBD_E_PROTO, "the daemon sent a malformed message");
         return;

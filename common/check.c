@@ -35,60 +35,99 @@ static struct head head_of(uint8_t c) {
     return table[c - 0xc0];
 }
 
-struct scan {
-    const uint8_t *p;
-    size_t left;                           // bytes not looked at
-    size_t need;                           // values owed by all open containers together
-    unsigned depth;                        // open containers
-    uint64_t owed[JD_CHECK_DEPTH_MAX + 1]; // values each open container still wants
+// The size of a value that its head byte tells whole, and that has no items: most of any message.
+// 0 = head_of() must look.
+#define ROW(v) v, v, v, v, v, v, v, v, v, v, v, v, v, v, v, v
+static const uint8_t whole_size[256] = {
+    ROW(1), ROW(1), ROW(1), ROW(1), ROW(1), ROW(1), ROW(1), ROW(1), // 00 small integers
+    ROW(0), ROW(0),                                                 // 80 maps, 90 arrays
+    1,      2,      3,      4,      5,      6,      7,      8,
+    9,      10,     11,     12,     13,     14,     15,     16, // a0 short strings
+    17,     18,     19,     20,     21,     22,     23,     24,
+    25,     26,     27,     28,     29,     30,     31,     32, // b0
+    1,      0,      1,      1,      0,      0,      0,      0,
+    0,      0,      5,      9,      2,      3,      5,      9, // c0 nil, bool, float, uint
+    2,      3,      5,      9,      0,      0,      0,      0,
+    0,      0,      0,      0,      0,      0,      0,      0, // d0 int
+    ROW(1), ROW(1),                                            // e0 small negative integers
 };
 
-// One value's head and, for scalars and bytes, its body. False = refused.
-static bool scan_value(struct scan *s) {
-    struct head h = head_of(*s->p);
-    if (h.shape == BAD || h.n_len >= s->left)
-        return false;
+// The size of a value that is not told whole, without its items; *ret_items is how many it has.
+// 0 = refused.
+static size_t rest_size(const uint8_t *p, size_t left, uint64_t *ret_items) {
+    if ((*p & 0xf0) == 0x90) {
+        *ret_items = *p & 0x0f;
+        return 1;
+    }
+    struct head h = head_of(*p);
+    size_t size = 1u + h.n_len;
+    if (h.shape == BAD || size > left)
+        return 0;
     uint64_t n = h.fixed;
     for (unsigned i = 0; i < h.n_len; i++)
-        n = n << 8 | s->p[1 + i];
-    s->p += 1 + h.n_len;
-    s->left -= 1u + h.n_len;
-    s->need--;
-    s->owed[s->depth]--;
-    if (h.shape == SCALAR)
-        return true;
-    if (n > s->left)
-        return false;
-    if (h.shape == BYTES) {
-        s->p += n;
-        s->left -= n;
-        return s->need <= s->left;
+        n = n << 8 | p[1 + i];
+    *ret_items = h.shape == ARRAY ? n : h.shape == MAP ? n * 2 : 0;
+    if (h.shape != BYTES)
+        return size;
+    return n > left - size ? 0 : size + n;
+}
+
+// Where the scan ended: after one whole value (`whole`), or at what was refused.
+struct end {
+    const uint8_t *at;
+    bool whole;
+};
+
+static struct end scan(const uint8_t *p, const uint8_t *end) {
+    uint64_t open[JD_CHECK_DEPTH_MAX]; // values that each container around this one still wants
+    uint64_t around = 0;               // their sum
+    uint64_t owed = 1;                 // values this container still wants
+    unsigned depth = 0;
+    size_t nodes = 0;
+    for (;;) {
+        size_t left = (size_t)(end - p), size;
+        for (; owed > 0 && left > 0 && (size = whole_size[*p]) != 0 && size <= left; nodes++) {
+            p += size;
+            left -= size;
+            owed--;
+        }
+        if (owed == 0 && depth == 0)
+            return (struct end){p, nodes <= JD_CHECK_NODES_MAX};
+        if (owed == 0) {
+            around -= owed = open[--depth];
+            continue;
+        }
+        uint64_t items = 0;
+        if (left == 0 || whole_size[*p] || nodes++ >= JD_CHECK_NODES_MAX)
+            break;
+        if ((size = rest_size(p, left, &items)) == 0)
+            break;
+        owed--;
+        if (items > 0) {
+            if (depth == JD_CHECK_DEPTH_MAX || items + around + owed > left - size)
+                break;
+            around += open[depth++] = owed;
+            owed = items;
+        }
+        p += size;
     }
-    uint64_t values = h.shape == MAP ? n * 2 : n;
-    if (values == 0)
-        return true;
-    if (s->depth == JD_CHECK_DEPTH_MAX)
-        return false;
-    s->owed[++s->depth] = values;
-    s->need += values;
-    return s->need <= s->left;
+    return (struct end){p, false};
+}
+
+size_t jd_check_one(const void *data, size_t n) {
+    const uint8_t *p = data;
+    if (n == 0)
+        return 0;
+    struct end e = scan(p, p + n);
+    return e.whole ? (size_t)(e.at - p) : 0;
 }
 
 int jd_check(jobd_bytes payload, size_t *ret_at) {
-    struct scan s = {.p = payload.data, .left = payload.len, .need = 1, .owed = {1}};
-    const uint8_t *at = s.p;
-    for (unsigned nodes = 0; s.need > 0; nodes++) {
-        at = s.p;
-        if (s.left == 0 || nodes == JD_CHECK_NODES_MAX || !scan_value(&s))
-            goto refuse;
-        while (s.depth > 0 && s.owed[s.depth] == 0)
-            s.depth--;
-    }
-    at = s.p;
-    if (s.left == 0)
+    const uint8_t *p = payload.data;
+    struct end e = payload.len ? scan(p, p + payload.len) : (struct end){p, false};
+    if (e.whole && (size_t)(e.at - p) == payload.len)
         return 0;
-refuse:
     if (ret_at)
-        *ret_at = (size_t)(at - (const uint8_t *)payload.data);
+        *ret_at = payload.len ? (size_t)(e.at - p) : 0;
     return JOBD_E_PROTO;
 }

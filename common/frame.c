@@ -11,6 +11,10 @@ static void store_be32(uint8_t *p, uint32_t v) {
     p[3] = (uint8_t)v;
 }
 
+void jd_frame_head(uint8_t *at, uint32_t payload_bytes) {
+    store_be32(at, payload_bytes);
+}
+
 int64_t jd_frame_next(const void *data, size_t n, size_t max_payload, jobd_bytes *ret_payload,
                       size_t *ret_need) {
     const uint8_t *p = data;

@@ -13,6 +13,9 @@ enum { JD_FRAME_HEAD_BYTES = 4 };
 int64_t jd_frame_next(const void *data, size_t n, size_t max_payload, jobd_bytes *ret_payload,
                       size_t *ret_need);
 
+// Writes a head for that many bytes of payload.
+void jd_frame_head(uint8_t *at, uint32_t payload_bytes);
+
 // Opens a frame at the end of b: returns where its head is (an offset from b->pos, which stays true
 // when b moves), or JOBD_E_NOMEM | JOBD_E_MSGSIZE. Write the payload, then finish.
 int64_t jd_frame_begin(struct jd_buf *b);

@@ -45,10 +45,10 @@ enum jd_shape jd_op_shape(unsigned op); // JD_REQUEST or JD_EVENT; op must be kn
 enum jd_body jd_op_body(unsigned op);
 enum jd_body jd_op_reply(unsigned op);
 
-// ---- bytes -> message: the payload must have passed jd_check() ----
+// ---- bytes -> message: the payload is untrusted; every byte of it is checked on the way ----
 // Requests and events come out whole; of a reply, `raw` waits for jd_msg_unpack_reply().
-// 0 | JOBD_E_PROTO (a field missing or of another type or range) | JOBD_E_NOTSUP (unknown op:
-// shape, id and op are set, so that a request can be answered and an event ignored).
+// 0 | JOBD_E_PROTO (malformed, or a field missing or of another type or range) | JOBD_E_NOTSUP
+// (unknown op: shape, id and op are set, so that a request can be answered and an event ignored).
 int jd_msg_unpack(jobd_bytes payload, struct jd_msg *ret);
 // msg->op says which result to expect. 0 | JOBD_E_PROTO.
 int jd_msg_unpack_reply(struct jd_msg *msg);

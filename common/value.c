@@ -34,12 +34,16 @@ void jobd_args_reset(jobd_args *a) {
     a->depth = 0;
 }
 
-// After a value was appended: r is the packer's answer.
-static int appended(jobd_args *a, int r) {
-    if (r && !a->err)
-        a->err = r < 0 && r >= JOBD_E_QCLOSED ? r : JOBD_E_NOMEM;
-    if (a->err)
-        return a->err;
+// Makes room for a scalar or a head, and n bytes after it. False = the builder has failed.
+static bool make_room(jobd_args *a, size_t n, struct jd_out *out) {
+    if (!a->err && !(out->at = jd_buf_reserve(&a->buf, JD_PUT_MAX + n)))
+        a->err = n > UINT32_MAX - JD_PUT_MAX ? JOBD_E_MSGSIZE : JOBD_E_NOMEM;
+    return !a->err;
+}
+
+// What was put there is one value more.
+static int appended(jobd_args *a, const struct jd_out *out) {
+    a->buf.len = (size_t)(out->at - a->buf.data);
     if (a->depth > 0)
         a->owed[a->depth - 1]--;
     while (a->depth > 0 && a->owed[a->depth - 1] == 0)
@@ -47,54 +51,53 @@ static int appended(jobd_args *a, int r) {
     return 0;
 }
 
-#define APPEND(a, call)                                                                            \
+#define APPEND(a, n_bytes, put)                                                                    \
     do {                                                                                           \
-        if ((a)->err)                                                                              \
+        struct jd_out out;                                                                         \
+        if (!make_room((a), (n_bytes), &out))                                                      \
             return (a)->err;                                                                       \
-        msgpack_packer pk = jd_packer_of(&(a)->buf);                                               \
-        return appended((a), (call));                                                              \
+        put;                                                                                       \
+        return appended((a), &out);                                                                \
     } while (0)
 
 int jobd_args_nil(jobd_args *a) {
-    APPEND(a, msgpack_pack_nil(&pk));
+    APPEND(a, 0, jd_put_nil(&out));
 }
 
 int jobd_args_bool(jobd_args *a, bool v) {
-    APPEND(a, v ? msgpack_pack_true(&pk) : msgpack_pack_false(&pk));
+    APPEND(a, 0, v ? jd_put_true(&out) : jd_put_false(&out));
 }
 
 int jobd_args_i64(jobd_args *a, int64_t v) {
-    APPEND(a, msgpack_pack_int64(&pk, v));
+    APPEND(a, 0, jd_put_int64(&out, v));
 }
 
 int jobd_args_u64(jobd_args *a, uint64_t v) {
-    APPEND(a, msgpack_pack_uint64(&pk, v));
+    APPEND(a, 0, jd_put_uint64(&out, v));
 }
 
 int jobd_args_f64(jobd_args *a, double v) {
-    APPEND(a, msgpack_pack_double(&pk, v));
+    APPEND(a, 0, jd_put_double(&out, v));
 }
 
 int jobd_args_str(jobd_args *a, const char *s) {
     if (!s)
         return a->err = a->err ? a->err : JOBD_E_INVAL;
-    APPEND(a, jd_pack_str(&pk, (jobd_bytes){s, strlen(s)}));
+    jobd_bytes v = {s, strlen(s)};
+    APPEND(a, v.len, (jd_put_str(&out, v.len), jd_put_bytes(&out, v)));
 }
 
 int jobd_args_bin(jobd_args *a, jobd_bytes b) {
-    APPEND(a, jd_pack_bin(&pk, b));
+    APPEND(a, b.len, (jd_put_bin(&out, b.len), jd_put_bytes(&out, b)));
 }
 
-// Opens a container of n values, whose head the packer has just written.
-static int opened(jobd_args *a, int r, uint64_t n) {
-    if (r && !a->err)
-        a->err = JOBD_E_NOMEM;
-    if (!a->err && n > 0 && a->depth == VALUE_DEPTH_MAX)
-        a->err = JOBD_E_LIMIT;
-    if (a->err)
-        return a->err;
+// Opens a container of n values, whose head is in out already.
+static int opened(jobd_args *a, const struct jd_out *out, uint64_t n) {
     if (n == 0)
-        return appended(a, 0);
+        return appended(a, out);
+    if (a->depth == VALUE_DEPTH_MAX)
+        return a->err = JOBD_E_LIMIT;
+    a->buf.len = (size_t)(out->at - a->buf.data);
     if (a->depth > 0)
         a->owed[a->depth - 1]--;
     a->owed[a->depth++] = n;
@@ -102,17 +105,19 @@ static int opened(jobd_args *a, int r, uint64_t n) {
 }
 
 int jobd_args_array(jobd_args *a, uint32_t n) {
-    if (a->err)
+    struct jd_out out;
+    if (!make_room(a, 0, &out))
         return a->err;
-    msgpack_packer pk = jd_packer_of(&a->buf);
-    return opened(a, msgpack_pack_array(&pk, n), n);
+    jd_put_array(&out, n);
+    return opened(a, &out, n);
 }
 
 int jobd_args_map(jobd_args *a, uint32_t n) {
-    if (a->err)
+    struct jd_out out;
+    if (!make_room(a, 0, &out))
         return a->err;
-    msgpack_packer pk = jd_packer_of(&a->buf);
-    return opened(a, msgpack_pack_map(&pk, n), (uint64_t)n * 2);
+    jd_put_map(&out, n);
+    return opened(a, &out, (uint64_t)n * 2);
 }
 
 int jobd_args_finish(jobd_args *a, jobd_bytes *ret) {

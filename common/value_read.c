@@ -1,5 +1,6 @@
 // The cursor reader: the one decoder of untrusted bytes. Every read is checked against the end; the
 // first error sticks and empties the cursor.
+#include <endian.h>
 #include <string.h>
 
 #include <jobd/types.h>
@@ -19,11 +20,24 @@ static size_t left(const jobd_reader *r) {
     return (size_t)(r->end - r->pos);
 }
 
-static uint64_t load_be(const unsigned char *p, unsigned n) {
-    uint64_t v = 0;
-    for (unsigned i = 0; i < n; i++)
-        v = v << 8 | p[i];
-    return v;
+// n: 1, 2, 4 or 8.
+static inline uint64_t load_be(const unsigned char *p, unsigned n) {
+    uint16_t v2;
+    uint32_t v4;
+    uint64_t v8;
+    switch (n) {
+    case 1:
+        return p[0];
+    case 2:
+        memcpy(&v2, p, sizeof v2);
+        return be16toh(v2);
+    case 4:
+        memcpy(&v4, p, sizeof v4);
+        return be32toh(v4);
+    default:
+        memcpy(&v8, p, sizeof v8);
+        return be64toh(v8);
+    }
 }
 
 jobd_type jobd_read_type(const jobd_reader *r) {

@@ -29,8 +29,6 @@ enum {
     BIG_BLOCK_BYTES = 128 * 1024
 }; // from here on memory goes back to the system when it is freed
 
-const char *argp_program_version = "jobd " JOBD_VERSION;
-
 static struct logsink sink;
 
 struct arguments {
@@ -178,8 +176,10 @@ static int run_loop(const struct config *c, const struct loop_setup *setup, stru
     jd_log(JD_LOG_INFO, "start", "version=%s pid=%d socket=%s state=%s workers=%u", JOBD_VERSION,
            (int)getpid(), c->socket, c->state, (unsigned)c->workers);
     loop_run(loop);
-    if (state_settle(setup->state, core_next_id(loop->core)) < 0)
-        jd_log(JD_LOG_ERROR, "state.unwritable", "path=%s next_start=\"skips job ids\"", c->state);
+    int r = state_settle(setup->state, core_next_id(loop->core));
+    if (r < 0)
+        jd_log(JD_LOG_ERROR, "state.unwritable",
+               "path=%s error=\"%s\" next_start=\"skips job ids\"", c->state, strerror(-r));
     loop_free(loop);
     jd_log(JD_LOG_INFO, "stop", "pid=%d", (int)getpid());
     return 0;
@@ -225,6 +225,7 @@ int main(int argc, char **argv) {
     struct arguments arguments = {0};
     struct config config;
     struct fault fault;
+    argp_program_version = "jobd " JOBD_VERSION;
     argp_err_exit_status = FAULT_USAGE;
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     set_up_process();

@@ -150,6 +150,10 @@ static int ping_all(struct pinging *p) {
 }
 
 static int prepare(struct pinging *p) {
+    if (p->count == 0) {
+        ctl_misuse(p->ctl, NULL, "at least one round trip is needed");
+        return CTL_USAGE;
+    }
     size_t most = jobd_conn_max_payload(p->ctl->conn) - ECHO_BYTES;
     if (p->size_bytes > most) {
         char hint[64];

@@ -82,7 +82,7 @@ static int check_json(const struct ctl *ctl, const json_t *v, const json_error_t
 
 // text NULL = no arguments, "-" = standard input.
 static int load(const struct ctl *ctl, const char *text, json_t **ret) {
-    const size_t flags = JSON_DECODE_ANY | JSON_REJECT_DUPLICATES;
+    const size_t flags = JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL; // see build()
     json_error_t error = {.line = 0};
     json_t *v;
     if (!text)
@@ -97,11 +97,23 @@ static int load(const struct ctl *ctl, const char *text, json_t **ret) {
     return r;
 }
 
-static int build(jobd_args *a, const json_t *v, jobd_bytes *ret) {
-    int r = json_is_array(v) ? 0 : jobd_args_array(a, 1);
+// 0 | an exit code after printing why.
+static int build(const struct ctl *ctl, const json_t *v, jobd_args *a, jobd_bytes *ret) {
+    int r = a ? 0 : JOBD_E_NOMEM;
+    if (!r && !json_is_array(v))
+        r = jobd_args_array(a, 1);
     if (!r)
         r = ctl_json_build(v, a);
-    return r ? r : jobd_args_finish(a, ret);
+    if (!r)
+        r = jobd_args_finish(a, ret);
+    if (r == JOBD_E_INVAL)
+        return ctl_exit_of(ctl_misuse(ctl,
+                                      "a \"$bin\" is base 64, a \"$u64\" digits up to 2^64 - 1, "
+                                      "and no text holds \\u0000",
+                                      "the arguments hold what cannot be sent"));
+    if (r == JOBD_E_LIMIT)
+        return ctl_exit_of(ctl_misuse(ctl, NULL, "the arguments are nested deeper than 32"));
+    return r ? ctl_fail_call(ctl, r, "make a message of the arguments") : CTL_DONE;
 }
 
 // ---- The outcome ----
@@ -161,7 +173,10 @@ static int submit(const struct submission *s, jobd_bytes args) {
         jobd_future_on_note(f, ctl_on_note, s->ctl);
         r = await_outcome(s, f);
         jobd_future_unref(f);
-    } else
+    } else if (r == JOBD_E_INVAL)
+        r = ctl_exit_of(ctl_misuse(s->ctl, "\"jobctl tasks\" lists the tasks there are",
+                                   "\"%.64s\" cannot be the name of a task", s->task));
+    else
         r = ctl_fail_call(s->ctl, r, "submit the job");
     jobd_executor_free(ex);
     return r;
@@ -178,10 +193,8 @@ int cmd_submit(struct ctl *ctl, char **argv) {
     jobd_args *a = jobd_args_new();
     jobd_bytes bytes = {.len = 0};
     r = ctl_exit_of(load(ctl, args.operands[1], &v)); // NULL after the last operand
-    if (!r) {
-        int built = a ? build(a, v, &bytes) : JOBD_E_NOMEM;
-        r = built ? ctl_fail_call(ctl, built, "make a message of the arguments") : CTL_DONE;
-    }
+    if (!r)
+        r = build(ctl, v, a, &bytes);
     if (!r)
         r = ctl_connect(ctl);
     if (!r)

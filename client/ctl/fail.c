@@ -145,9 +145,10 @@ int ctl_fail_job(const struct ctl *ctl, jobd_future *f, const char *what, const 
     char message[400];
     if (info.job_id == 0)
         snprintf(message, sizeof(message), "%s was not accepted: %s", what, why.message);
-    else
-        snprintf(message, sizeof(message), "%s %" PRIu64 " %s: %s", what, info.job_id,
-                 jobd_job_state_name(info.state), why.message);
+    else // "job 7 failed: ...", or "job 7 was running: ..." if the connection broke
+        snprintf(message, sizeof(message), "%s %" PRIu64 " %s%s: %s", what, info.job_id,
+                 info.state < JOBD_JOB_DONE ? "was " : "", jobd_job_state_name(info.state),
+                 why.message);
     return print_report(ctl, &(struct report){
                                  .exit = ctl_exit_of(why.code),
                                  .why = &why,

@@ -222,19 +222,24 @@ void clients_on_closed(struct core *core, const struct event *e) {
 }
 
 // What becomes of one job whose owner is gone: waiting ones are cancelled, running ones stopped.
-static void abandon(struct core *core, uint32_t job_index) {
+// Returns how many jobs that touched: stopping one takes back its whole window.
+static unsigned abandon(struct core *core, uint32_t job_index) {
     struct job *job = job_at(&core->jobs, job_index);
     job->flags |= JOB_OWNER_GONE;
     if (job->state == JOBD_JOB_QUEUED) {
         sched_remove(core, job_index);
         job_end_cancelled(core, job_index, "its connection ended");
-        return;
+        return 1;
     }
-    const struct slot *slot = &core->workers[job->worker].slot[job->slot];
-    if (slot->state == SLOT_SENT)
+    const struct worker *w = &core->workers[job->worker];
+    if (w->slot[job->slot].state == SLOT_REVOKING)
+        return 1; // the flag decides when the answer comes
+    if (w->slot[job->slot].state == SLOT_SENT) {
         window_revoke(core, job->worker, job->slot, REVOKE_SHARE);
-    else if (slot->state != SLOT_REVOKING) // else the flag decides when the answer comes
-        stop_begin(core, job->worker, job->slot, STOP_OWNER_GONE);
+        return 1;
+    }
+    stop_begin(core, job->worker, job->slot, STOP_OWNER_GONE);
+    return w->n_out;
 }
 
 void clients_sweep(struct core *core) {
@@ -244,12 +249,12 @@ void clients_sweep(struct core *core) {
         uint32_t index = c->gone, handle, job;
         struct client *client = client_at(c, index);
         while ((job = handles_next(&client->handles, client->walk, &handle)) != 0) {
-            if (left-- == 0) {
+            if (left == 0) {
                 core->more = true;
                 return;
             }
             client->walk = handle + 1;
-            abandon(core, job);
+            left -= JD_MIN(left, abandon(core, job));
         }
         c->gone = client->next_gone;
         client->walk = UINT32_MAX; // done: the record waits for jobs that still run

@@ -70,6 +70,8 @@ static bool on_started(struct core *core, uint32_t number, const struct board_st
     uint64_t limit_ns = job_time_limit_ns(&core->jobs, job);
     if (limit_ns && core->now_ns - slot->since_ns >= limit_ns)
         stop_begin(core, number, s->slot, STOP_LIMIT);
+    if (job->flags & JOB_OWNER_GONE) // claimed while the job before it was being stopped
+        stop_begin(core, number, s->slot, STOP_OWNER_GONE);
     return true;
 }
 

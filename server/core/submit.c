@@ -90,6 +90,14 @@ jobd_bytes task_unknown_text(struct core *core, jobd_bytes name) {
                      (const char *)name.data);
 }
 
+// Before the first worker is ready any name may be right; its own must still find room, though.
+static int find_task(struct tasks *tasks, jobd_bytes name) {
+    int task = tasks_find(tasks, name);
+    if (task >= 0 || tasks->settled)
+        return task;
+    return tasks->n < TASKS_WAITING_MAX ? tasks_intern(tasks, name) : JOBD_E_LIMIT;
+}
+
 // Why a submit cannot be accepted; 0 = it can. *ret_task is the task's index then.
 static int refuse(struct core *core, const struct client *client, const struct jd_submit *s,
                   uint32_t *ret_task, jobd_bytes *ret_text) {
@@ -124,12 +132,13 @@ static int refuse(struct core *core, const struct client *client, const struct j
     }
     if (core->next_id == core->id_limit)
         return JOBD_E_AGAIN;
-    int task = core->tasks.settled ? tasks_find(&core->tasks, s->task)
-                                   : tasks_intern(&core->tasks, s->task);
+    int task = find_task(&core->tasks, s->task);
     if (task == -1 || (task >= 0 && core->tasks.settled && !core->tasks.list[task].known)) {
         *ret_text = task_unknown_text(core, s->task);
         return JOBD_E_NOTASK;
     }
+    if (task == JOBD_E_LIMIT)
+        *ret_text = jd_text("too many different task names wait for the first worker");
     *ret_task = (uint32_t)task;
     return JD_MIN(task, 0);
 }

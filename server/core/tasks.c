@@ -24,7 +24,7 @@ static uint32_t hash_of(jobd_bytes name) { // FNV-1a
 }
 
 static bool same(const char *name, jobd_bytes other) {
-    return strncmp(name, other.data, other.len) == 0 && name[other.len] == '\0';
+    return strlen(name) == other.len && memcmp(name, other.data, other.len) == 0;
 }
 
 // The place of a name: where it is, or where it would go.

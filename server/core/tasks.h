@@ -5,7 +5,12 @@
 
 #include "msg.h"
 
-enum { TASK_NAME_BYTES = 64, TASKS_HASH = 8192, TASK_RUNS_KNOWN = 8 };
+enum {
+    TASK_NAME_BYTES = 64,
+    TASKS_HASH = 8192,
+    TASK_RUNS_KNOWN = 8,
+    TASKS_WAITING_MAX = 1024, // names submitted before the first worker has said what there is
+};
 
 struct task {
     char *name;

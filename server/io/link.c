@@ -64,24 +64,29 @@ void links_free(struct links *ls) {
 
 // ---- the end of a link ----
 
-static void on_closed(uv_handle_t *handle) {
-    struct link *l = handle->data;
-    if (--l->n_handles > 0)
-        return;
+static void link_free(struct link *l) {
     wire_free(&l->wire);
     jd_buf_free(&l->out);
     board_unmap(l->board);
     jd_free(l);
 }
 
-static void close_handles(struct link *l) {
+static void on_closed(uv_handle_t *handle) {
+    struct link *l = handle->data;
+    if (--l->n_handles == 0)
+        link_free(l);
+}
+
+// The memory goes with the last handle.
+static void close_all(struct link *l) {
     uv_poll_t *handles[] = {&l->sock_poll, &l->pid_poll, &l->output.poll};
-    int n = l->n_handles;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < l->n_handles; i++)
         uv_close((uv_handle_t *)handles[i], on_closed);
     close(l->sock);
     close(l->pidfd);
     close(l->output.fd);
+    if (l->n_handles == 0)
+        link_free(l);
 }
 
 static void forget(struct link *l) {
@@ -91,7 +96,7 @@ static void forget(struct link *l) {
     list_take_out(&l->dirty_node);
     list_take_out(&l->sample_node);
     list_take_out(&l->ending_node);
-    close_handles(l);
+    close_all(l);
 }
 
 // ---- writing ----
@@ -378,7 +383,7 @@ static struct link *link_new(struct links *ls, uint32_t worker, struct jd_board 
     return l;
 }
 
-// Takes the child, also on error: then it is dead and reaped.
+// Takes the child and the link, also on error: then the child is dead and reaped.
 static int adopt(struct link *l, const struct child *child) {
     l->pid = child->pid;
     l->pidfd = child->pidfd;
@@ -387,7 +392,7 @@ static int adopt(struct link *l, const struct child *child) {
     if (r < 0) {
         kill(-l->pid, SIGKILL);
         spawn_reap(l->pidfd);
-        close_handles(l);
+        close_all(l);
         return r;
     }
     l->loop->links.at[l->worker] = l;
@@ -401,13 +406,11 @@ static int start(struct links *ls, uint32_t worker, struct jd_board *board, cons
     struct child child;
     struct link *l = link_new(ls, worker, board, socks[0]);
     int r = l ? spawn_child(ls->spawner, ls->spawner->argv, socks[1], board_fd, &child) : -ENOMEM;
-    if (r == 0 && (r = adopt(l, &child)) < 0 && l->n_handles > 0)
-        return r; // the last handle to close frees the rest
-    if (r < 0) {
-        close(socks[0]);
-        board_unmap(board);
-        jd_free(l);
-    }
+    if (r == 0)
+        return adopt(l, &child);
+    close(socks[0]);
+    board_unmap(board);
+    jd_free(l);
     return r;
 }
 

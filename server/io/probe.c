@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "mem.h"
 
 enum { PROBE_MS = 10000, PROBE_SAYS_BYTES = 1024, SWEEP_DELAY_MAX_MS = 50 };
 
@@ -120,10 +121,12 @@ size_t probe_plugins(const struct spawner *s, const struct pid_list *spared, cha
     char reason[PROBE_SAYS_BYTES];
     size_t n = 0;
     for (size_t i = 0; i < n_plugins; i++) {
-        if (probe(s, spared, plugins[i], reason, sizeof reason) == 0)
+        if (probe(s, spared, plugins[i], reason, sizeof reason) == 0) {
             plugins[n++] = plugins[i];
-        else
-            jd_log(JD_LOG_ERROR, "plugin.refused", "path=%s reason=%s", plugins[i], reason);
+            continue;
+        }
+        jd_log(JD_LOG_ERROR, "plugin.refused", "path=%s reason=%s", plugins[i], reason);
+        jd_free(plugins[i]);
     }
     return n;
 }

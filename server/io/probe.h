@@ -6,7 +6,8 @@
 #include "io/orphans.h"
 #include "io/spawn.h"
 
-// Keeps in plugins[] those that can be loaded, logs the others. Returns how many are left.
+// Keeps in plugins[] those that can be loaded, logs and frees the others. Returns how many are
+// left.
 size_t probe_plugins(const struct spawner *s, const struct pid_list *spared, char **plugins,
                      size_t n_plugins);
 

@@ -7,6 +7,8 @@
 #include "check.h"
 #include "frame.h"
 
+enum { WIRE_KEEP_BYTES = 512 };
+
 void wire_init(struct wire *w, size_t max_payload, wire_take take, void *owner) {
     *w = (struct wire){.max_payload = max_payload, .take = take, .owner = owner};
     jd_buf_init(&w->partial, JD_FRAME_HEAD_BYTES + JD_FRAME_MAX_BYTES);
@@ -25,21 +27,23 @@ static int refuse_frame(const struct wire *w, int64_t r, char *why) {
     return (int)r;
 }
 
+static int refuse_message(jobd_bytes payload, const struct jd_msg *msg, char *why) {
+    size_t at;
+    if (jd_check(payload, &at) < 0)
+        snprintf(why, WIRE_WHY_MAX, "the message is malformed at byte %zu of %zu", at, payload.len);
+    else
+        snprintf(why, WIRE_WHY_MAX,
+                 "a field of the message (%s) is missing, or of a wrong type or range",
+                 jd_op_name(msg->op));
+    return JOBD_E_PROTO;
+}
+
 // 1 = go on, 0 = the taker wants no more, or an error.
 static int deliver(struct wire *w, jobd_bytes payload, char *why) {
     struct jd_msg msg;
-    size_t at;
-    if (jd_check(payload, &at) < 0) {
-        snprintf(why, WIRE_WHY_MAX, "the message is malformed at byte %zu of %zu", at, payload.len);
-        return JOBD_E_PROTO;
-    }
     int r = jd_msg_unpack(payload, &msg);
-    if (r == JOBD_E_PROTO) {
-        snprintf(why, WIRE_WHY_MAX,
-                 "a field of the message (%s) is missing, or of a wrong type or range",
-                 jd_op_name(msg.op));
-        return r;
-    }
+    if (r == JOBD_E_PROTO)
+        return refuse_message(payload, &msg, why);
     w->n_frames++;
     return w->take(w->owner, &msg, r);
 }
@@ -70,7 +74,9 @@ static int complete(struct wire *w, const uint8_t *data, size_t n, size_t *ret_u
     if (r == 0)
         return 1;
     r = deliver(w, payload, why);
-    jd_buf_free(&w->partial);
+    jd_buf_consume(&w->partial, have.len);
+    if (w->partial.cap > WIRE_KEEP_BYTES) // an idle peer costs little
+        jd_buf_free(&w->partial);
     return (int)r;
 }
 

@@ -39,6 +39,10 @@ static jobd_future *submit(struct test_client *c, const jobd_submit_options *opt
     int r = jobd_submit(c->ex, task, pack(a, kinds, ap), opts, &f);
     cr_assert_eq(r, 0, "submit of %s: %s", task, jobd_strerror(r));
     jobd_args_free(a);
+    return f;
+}
+
+static jobd_future *flushed(struct test_client *c, jobd_future *f) {
     cr_assert_eq(jobd_conn_flush(c->conn, TEST_PATIENCE_MS), 0);
     return f;
 }
@@ -48,7 +52,7 @@ jobd_future *test_client_submit(struct test_client *c, const char *task, const c
     va_start(ap, kinds);
     jobd_future *f = submit(c, NULL, task, kinds, ap);
     va_end(ap);
-    return f;
+    return flushed(c, f);
 }
 
 jobd_future *test_client_submit_with(struct test_client *c, const jobd_submit_options *opts,
@@ -57,7 +61,17 @@ jobd_future *test_client_submit_with(struct test_client *c, const jobd_submit_op
     va_start(ap, kinds);
     jobd_future *f = submit(c, opts, task, kinds, ap);
     va_end(ap);
-    return f;
+    return flushed(c, f);
+}
+
+jobd_future *test_client_submit_noted(struct test_client *c, jobd_note_fn fn, void *arg,
+                                      const char *task, const char *kinds, ...) {
+    va_list ap;
+    va_start(ap, kinds);
+    jobd_future *f = submit(c, NULL, task, kinds, ap);
+    va_end(ap);
+    cr_assert_eq(jobd_future_on_note(f, fn, arg), 0);
+    return flushed(c, f);
 }
 
 void test_client_take(jobd_future *f, int *ret_error, jobd_error *ret_why) {

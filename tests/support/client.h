@@ -20,6 +20,9 @@ jobd_future *test_client_submit(struct test_client *c, const char *task, const c
 // The same with options.
 jobd_future *test_client_submit_with(struct test_client *c, const jobd_submit_options *opts,
                                      const char *task, const char *kinds, ...);
+// The same with jobd_future_on_note(), before the first note can be there.
+jobd_future *test_client_submit_noted(struct test_client *c, jobd_note_fn fn, void *arg,
+                                      const char *task, const char *kinds, ...);
 
 // Waits for the end of the job and drops the future.
 int64_t test_client_take_i64(jobd_future *f);           // its result, which must be one

@@ -166,7 +166,7 @@ int test_daemon_refuses(struct test_daemon *d) {
 }
 
 void test_daemon_stop(struct test_daemon *d) {
-    char lock[128];
+    char lock[sizeof d->socket + 8];
     kill(d->pid, SIGTERM);
     int status = test_daemon_join(d);
     cr_assert_eq(status, 0, "jobd ended with %d\n%s", status, text_of_log(d));

@@ -34,7 +34,7 @@ struct test_daemon_options {
 struct test_daemon {
     struct test_daemon_options options; // borrowed pointers: they must live as long
     struct tmpdir dir;                  // of socket, state and configuration
-    char socket[128]; // a test may put another path here before it runs
+    char socket[128];                   // a test may put another path here before it runs
     char config[96];
     pid_t pid; // 0 = does not run
     int log_fd;

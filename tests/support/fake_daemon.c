@@ -77,11 +77,19 @@ void fake_daemon_send_bytes(struct fake_daemon *d, const void *data, size_t n) {
     }
 }
 
-void fake_daemon_send(struct fake_daemon *d, const struct jd_msg *msg) {
+static void pack(struct fake_daemon *d, const struct jd_msg *msg) {
     cr_assert_eq(jd_msg_pack(&d->out, JD_FRAME_MAX_BYTES, msg), 0);
-    jobd_bytes frame = jd_buf_view(&d->out);
-    fake_daemon_send_bytes(d, frame.data, frame.len);
-    jd_buf_consume(&d->out, frame.len);
+}
+
+static void send_packed(struct fake_daemon *d) {
+    jobd_bytes frames = jd_buf_view(&d->out);
+    fake_daemon_send_bytes(d, frames.data, frames.len);
+    jd_buf_consume(&d->out, frames.len);
+}
+
+void fake_daemon_send(struct fake_daemon *d, const struct jd_msg *msg) {
+    pack(d, msg);
+    send_packed(d);
 }
 
 static struct jd_msg hello_reply(const struct fake_daemon *d) {
@@ -193,8 +201,9 @@ void fake_daemon_serve(struct fake_daemon *d) {
             reply.u.submit_ok.job = ++d->n_jobs;
         else
             cr_assert(msg.op == JD_OP_EXECUTOR_OPEN || msg.op == JD_OP_EXECUTOR_CLOSE);
-        fake_daemon_send(d, &reply);
+        pack(d, &reply);
     }
+    send_packed(d); // at once: a socket holds few messages of their own
 }
 
 void fake_daemon_submit(struct fake_daemon *d, jobd_executor *ex, jobd_future **fs, size_t n) {

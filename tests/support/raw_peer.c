@@ -14,16 +14,24 @@
 
 enum { RAW_BUFFER_BYTES = 128 << 20 };
 
-void raw_connect(struct raw_peer *p, const char *socket_path) {
+int raw_try_connect(struct raw_peer *p, const char *socket_path) {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
     cr_assert_lt(strlen(socket_path), sizeof to.sun_path);
     memcpy(to.sun_path, socket_path, strlen(socket_path));
     *p = (struct raw_peer){.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     cr_assert_geq(p->fd, 0, "socket: %s", strerror(errno));
-    int r = connect(p->fd, (struct sockaddr *)&to, sizeof to);
-    cr_assert_eq(r, 0, "connect to %s: %s", socket_path, strerror(errno));
     jd_buf_init(&p->in, RAW_BUFFER_BYTES);
     jd_buf_init(&p->out, RAW_BUFFER_BYTES);
+    if (connect(p->fd, (struct sockaddr *)&to, sizeof to) == 0)
+        return 0;
+    int err = errno;
+    raw_close(p);
+    return err;
+}
+
+void raw_connect(struct raw_peer *p, const char *socket_path) {
+    int err = raw_try_connect(p, socket_path);
+    cr_assert_eq(err, 0, "connect to %s: %s", socket_path, strerror(err));
 }
 
 void raw_open(struct raw_peer *p, const char *socket_path) {
@@ -104,7 +112,7 @@ struct jd_msg raw_hello(void) {
                                       .role = JD_ROLE_CLIENT,
                                       .name = jd_text("raw"),
                                       .pid = (uint64_t)getpid(),
-                                      .max_frame = JD_FRAME_DEFAULT_BYTES};
+                                      .max_frame = JD_FRAME_MAX_BYTES};
     return hello;
 }
 

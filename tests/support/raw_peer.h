@@ -14,6 +14,8 @@ struct raw_peer {
     struct jd_buf out; // what is packed and not sent
 };
 
+// 0 | an errno; then p is closed.
+int raw_try_connect(struct raw_peer *p, const char *socket);
 void raw_connect(struct raw_peer *p, const char *socket);
 // Connects and exchanges HELLO.
 void raw_open(struct raw_peer *p, const char *socket);
@@ -33,7 +35,7 @@ void raw_pack(struct raw_peer *p, const struct jd_msg *msg);
 bool raw_flush(struct raw_peer *p);
 bool raw_send(struct raw_peer *p, const struct jd_msg *msg);
 
-struct jd_msg raw_hello(void);                                // a correct one
+struct jd_msg raw_hello(void);                                // a correct one, with the largest max_frame
 struct jd_msg raw_request(struct raw_peer *p, enum jd_op op); // with a fresh id and an empty body
 // A submit on executor 0 with this handle.
 struct jd_msg raw_submit(struct raw_peer *p, uint64_t handle, const char *task, jobd_bytes args);

@@ -69,8 +69,9 @@ Test(client_future, from_submit_to_result) {
     struct fixture x;
     jobd_bytes value = {.len = 99};
     jobd_error error = {.code = 1};
-    begin(&x, 0);
+    x.conn = fake_daemon_connect(&x.d, NULL);
     x.n = 1;
+    cr_assert_eq(jobd_executor_open(x.conn, NULL, &x.ex), 0);
     jobd_submit_options opts = {JOBD_OPTIONS(jobd_submit_options), .time_limit_ms = 250,
                                 .max_lost = 2};
     cr_assert_eq(jobd_submit(x.ex, "integrate", jd_text("\x91\x05"), &opts, &x.fs[0]), 0);
@@ -146,7 +147,7 @@ Test(client_future, values_of_every_size) {
 
 Test(client_future, failures) {
     struct fixture x;
-    jobd_error error;
+    jobd_error error = {0};
     jobd_bytes value;
     begin(&x, 3);
     fake_daemon_failed(&x.d, 0, "ValueError", "negative\x1b[31m count");
@@ -170,7 +171,7 @@ Test(client_future, failures) {
 
 Test(client_future, long_texts_are_cut_at_a_character) {
     struct fixture x;
-    jobd_error error;
+    jobd_error error = {0};
     char text[400];
     begin(&x, 1);
     memset(text, 'x', sizeof text);
@@ -185,7 +186,7 @@ Test(client_future, long_texts_are_cut_at_a_character) {
 Test(client_future, refused_submits) {
     struct fixture x;
     jobd_executor *other;
-    jobd_error error;
+    jobd_error error = {0};
     begin(&x, 0);
     x.n = 2;
     jobd_executor_options opts = {JOBD_OPTIONS(jobd_executor_options), .pool = "gpu"};
@@ -193,9 +194,9 @@ Test(client_future, refused_submits) {
     cr_assert_eq(jobd_submit(x.ex, "nosuch", (jobd_bytes){0}, NULL, &x.fs[0]), 0);
     cr_assert_eq(jobd_submit(other, "ping", (jobd_bytes){0}, NULL, &x.fs[1]), 0);
     cr_assert_eq(jobd_conn_flush(x.conn, JOBD_FOREVER), 0);
-    fake_daemon_refuse(&x.d, 2, JOBD_E_NOENT, "there is no pool 'gpu'");
-    fake_daemon_refuse(&x.d, 3, JOBD_E_NOTASK, "no task is named 'nosuch'");
-    fake_daemon_refuse(&x.d, 4, JOBD_E_NOENT, "executor 1 is not open");
+    fake_daemon_refuse(&x.d, 1, JOBD_E_NOENT, "there is no pool 'gpu'");
+    fake_daemon_refuse(&x.d, 2, JOBD_E_NOTASK, "no task is named 'nosuch'");
+    fake_daemon_refuse(&x.d, 3, JOBD_E_NOENT, "executor 1 is not open");
     fake_daemon_pump(x.conn);
     cr_assert_eq(jobd_future_exception(x.fs[0], 0, &error), 1);
     cr_assert_eq(error.code, JOBD_E_NOTASK);
@@ -459,7 +460,7 @@ Test(client_future, close_ends_everything) {
     struct fixture x;
     struct diary diary = {0};
     struct entry a = {&diary, 'a'}, b = {&diary, 'b'}, c = {&diary, 'c'};
-    jobd_error error;
+    jobd_error error = {0};
     jobd_future *inert;
     begin(&x, 3);
     cr_assert_eq(jobd_future_add_done_callback(x.fs[0], write_down, &a), 0);
@@ -529,7 +530,7 @@ Test(client_future, daemon_dies) {
     struct fixture x;
     struct diary diary = {0};
     struct entry a = {&diary, 'a'}, b = {&diary, 'b'};
-    jobd_error error;
+    jobd_error error = {0};
     begin(&x, 2);
     cr_assert_eq(jobd_future_add_done_callback(x.fs[0], write_down, &a), 0);
     cr_assert_eq(jobd_future_add_done_callback(x.fs[1], write_down, &b), 0);
@@ -726,7 +727,7 @@ Test(client_future, out_of_memory) {
 
 Test(client_future, out_of_memory_for_an_outcome) {
     struct fixture x;
-    jobd_error error;
+    jobd_error error = {0};
     struct diary diary = {0};
     struct entry a = {&diary, 'a'};
     begin(&x, 2);
@@ -754,7 +755,7 @@ static int act_as_child(struct fixture *x) {
     jobd_future *f;
     jobd_completion *walk;
     jobd_executor *ex;
-    jobd_error error;
+    jobd_error error = {0};
     int64_t ms;
     bool ok = jobd_conn_ready(x->conn) == JOBD_E_FORKED;
     ok = ok && jobd_conn_process(x->conn) == JOBD_E_FORKED;

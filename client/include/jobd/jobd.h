@@ -5,16 +5,18 @@
  *  promised.
  *
  *  Threads. A connection and everything opened on it belong to one thread at a time ([CONN]); the
- *  thread may change between calls. Use one connection per thread. [SAFE] = any thread, in parallel.
- *  Forks. In a forked child every [CONN] call returns JOBD_E_FORKED; jobd_close() there frees memory
- *  and says nothing to the daemon.
+ *  thread may change between calls. Use one connection per thread. [SAFE] = any thread, in
+ *  parallel.
+ *  Forks. In a forked child every [CONN] call returns JOBD_E_FORKED; jobd_close() there frees
+ *  memory, runs no callback and says nothing to the daemon.
  *  Blocking. A call blocks only if it takes timeout_ms (0 = do not wait, JOBD_FOREVER = no limit);
  *  the others only queue bytes, or read what they already have.
  *  Callbacks. A callback runs only inside jobd_conn_process(), jobd_conn_wait(), jobd_close() or a
- *  blocking call on the same connection; exactly once per registration; never if the registering call
- *  failed. While one blocking call waits, only callbacks of futures it waits for run; the others run
- *  at the next process. Blocking calls inside a callback return JOBD_E_DEADLK. The one exception is
- *  Python's own: a callback added to a future that is already done runs at once.
+ *  blocking call on the same connection; exactly once per registration; never if the registering
+ *  call failed. A blocking call runs only callbacks of futures it is asked for; the others run at
+ *  the next process. Inside a callback, a call that would have to wait returns JOBD_E_DEADLK; what
+ *  is done already can be asked for. The one exception is Python's own: a callback added to a
+ *  future that is already done runs at once.
  *  Returns. 0 or positive = success, negative = JOBD_E_*. Out-parameters ret_* are written only on
  *  success, reterr_* only on failure (and may be NULL).
  *  Frees. Every *_free, *_unref and *_close takes NULL.
@@ -49,9 +51,10 @@ typedef struct jobd_executor jobd_executor;
 typedef struct jobd_future jobd_future;
 typedef struct jobd_completion jobd_completion;
 
-/** First member of every options struct. &(jobd_x_options){JOBD_OPTIONS(jobd_x_options), .field = 1};
- *  NULL = all defaults; an unset (zero) field = its default. A field this library does not know, set
- *  by a program built against a later header, gives JOBD_E_VERSION. */
+/** First member of every options struct:
+ *      &(jobd_x_options){JOBD_OPTIONS(jobd_x_options), .field = 1}
+ *  NULL = all defaults; an unset (zero) field = its default. A field this library does not know,
+ *  set by a program built against a later header, gives JOBD_E_VERSION. */
 #define JOBD_OPTIONS(type) .struct_size = sizeof(type)
 
 /* ---- 1. The library -------------------------------------------------------------------------- */
@@ -82,8 +85,9 @@ typedef struct jobd_conn_options {
     size_t struct_size;
     const char *client_name;    /**< shown by jobctl; default: the program's name; <= 128 bytes of
                                      [A-Za-z0-9._:/-] */
-    int64_t connect_timeout_ms; /**< until the daemon's HELLO; default 5000 */
-    size_t max_frame;           /**< bytes; default 1 MiB; 64 KiB .. 16 MiB; the daemon may lower it */
+    int64_t connect_timeout_ms; /**< until the daemon's HELLO; default 5000, or JOBD_FOREVER */
+    size_t max_frame;           /**< bytes; default 1 MiB; 64 KiB .. 16 MiB; the daemon may
+                                     lower it */
     size_t max_pending_bytes;   /**< unsent bytes above which submits return JOBD_E_AGAIN;
                                      default 4 MiB */
     jobd_close_fn on_close;     /**< exactly once, when the connection dies or in jobd_close() */
@@ -116,16 +120,18 @@ JOBD_API int jobd_connect_start(const char *address, const jobd_conn_options *op
 
 /** The same over a connected stream socket.
  *  Owns     fd taken, also on error.
- *  Returns  as jobd_connect_start().   Blocks  no.   Thread  [SAFE].   Since  0.1.   Wire  hello. */
+ *  Returns  as jobd_connect_start().   Blocks  no.   Thread  [SAFE].   Since  0.1.
+ *  Wire     hello. */
 JOBD_API int jobd_connect_fd(int fd, const jobd_conn_options *opts, jobd_conn **ret_conn,
                              jobd_error *reterr);
 
 /** Close and free. Unfinished futures end with JOBD_E_CLOSED and their callbacks run first; the
- *  futures themselves live until their last unref, executors become inert. The daemon cancels jobs of
- *  this connection that wait, and stops those that run.
+ *  futures themselves live until their last unref, executors become inert. The daemon cancels jobs
+ *  of this connection that wait, and stops those that run.
  *  Owns     conn taken; NULL is allowed.
- *  Returns  nothing.   Blocks  no.   Thread  [CONN] (not inside a callback: then it is closed when the
- *           callback returns).   Since  0.1.   Wire  bye. */
+ *  Returns  nothing.   Blocks  no.   Thread  [CONN] (inside a callback, too: then it is closed when
+ *           the callback returns, and the call around it returns JOBD_E_CLOSED, or what it waited
+ *           for).   Since  0.1.   Wire  bye. */
 JOBD_API void jobd_close(jobd_conn *conn);
 
 /** Has the daemon's HELLO arrived?
@@ -149,7 +155,8 @@ JOBD_API int jobd_conn_error(const jobd_conn *conn, jobd_error *ret);
  *  Returns  the pid.   Blocks  no.   Thread  [CONN][CB].   Since  0.1. */
 JOBD_API int64_t jobd_conn_daemon_pid(const jobd_conn *conn);
 
-/** The largest arguments or result that fit a message, in bytes: max_frame as agreed, less 1 KiB.
+/** The largest arguments or result that fit a message, in bytes: max_frame as agreed, less 1 KiB;
+ *  before the daemon's HELLO the least that any daemon agrees to, 63 KiB.
  *  Returns  the number.   Blocks  no.   Thread  [CONN][CB].   Since  0.1. */
 JOBD_API size_t jobd_conn_max_payload(const jobd_conn *conn);
 
@@ -163,7 +170,8 @@ JOBD_API void jobd_conn_set_userdata(jobd_conn *conn, void *userdata);
 
 /* ---- 3. Your event loop ---------------------------------------------------------------------- */
 
-/** The descriptor to poll. Never read, write or close it.
+/** The descriptor to poll. Never read, write or close it. Its number is not given to another file
+ *  before jobd_close(), even if the connection dies.
  *  Returns  the fd | JOBD_E_CLOSED.   Blocks  no.   Thread  [CONN].   Since  0.1. */
 JOBD_API int jobd_conn_fd(const jobd_conn *conn);
 
@@ -177,8 +185,8 @@ JOBD_API int jobd_conn_events(const jobd_conn *conn);
 JOBD_API int jobd_conn_timeout(const jobd_conn *conn, int64_t *ret_ms);
 
 /** Send what waits, read what came, run callbacks. Call it until it returns 0.
- *  Returns  1 something was done | 0 nothing to do | JOBD_E_* the connection is dead (all futures are
- *           done by then) | JOBD_E_DEADLK inside a callback.
+ *  Returns  1 something was done | 0 nothing to do | JOBD_E_* the connection is dead (all futures
+ *           are done by then) | JOBD_E_DEADLK inside a callback.
  *  Blocks   no.   Thread  [CONN].   Since  0.1. */
 JOBD_API int jobd_conn_process(jobd_conn *conn);
 
@@ -225,11 +233,13 @@ JOBD_API void jobd_executor_free(jobd_executor *ex);
  *  Shape    task: a registered name; args: one msgpack array, see jobd_args_new().
  *  Owns     ex borrowed · task, args, opts copied · *ret_future owned: jobd_future_unref().
  *  Returns  0 | JOBD_E_MSGSIZE (args over jobd_conn_max_payload(): nothing was sent) | JOBD_E_AGAIN
- *           (max_pending_bytes unsent: process or flush first) | JOBD_E_INVAL | JOBD_E_NOMEM |
- *           JOBD_E_CLOSED. The future: JOBD_E_NOTASK | JOBD_E_TASK | JOBD_E_WORKER_DIED |
- *           JOBD_E_DEADLINE | JOBD_E_KILLED | JOBD_E_CANCELLED | JOBD_E_RESULT_TOO_BIG |
- *           JOBD_E_STOPPING | JOBD_E_LIMIT | JOBD_E_NOENT | JOBD_E_CLOSED.
- *  Blocks   no; the bytes leave at the next process, wait, or blocking call, or at 32 KiB.
+ *           (max_pending_bytes unsent, or 10,000,000 futures unfinished: process or flush first) |
+ *           JOBD_E_INVAL | JOBD_E_NOMEM | JOBD_E_CLOSED. The future: JOBD_E_NOTASK | JOBD_E_TASK |
+ *           JOBD_E_WORKER_DIED | JOBD_E_DEADLINE | JOBD_E_KILLED | JOBD_E_CANCELLED |
+ *           JOBD_E_RESULT_TOO_BIG | JOBD_E_STOPPING | JOBD_E_LIMIT | JOBD_E_NOENT | JOBD_E_NOMEM
+ *           (for its result) | JOBD_E_CLOSED (the connection died).
+ *  Blocks   no; the bytes leave at the next process, wait or flush, when a blocking call has to
+ *           wait, or at 32 KiB.
  *  Thread   [CONN][CB].   Since  0.1.   Wire  job.submit, job.state, job.done.
  *  Source   concurrent.futures.Executor.submit. */
 JOBD_API int jobd_submit(jobd_executor *ex, const char *task, jobd_bytes args,
@@ -258,7 +268,7 @@ typedef struct jobd_job_info {
     uint32_t attempt;    /**< runs so far, as far as known */
     double progress;     /**< 0..1, as last reported by the task */
     uint64_t run_ns;     /**< run time in the worker, when done */
-    uint64_t done_order; /**< 1 for the first future of the connection to be done, 2, ...; 0 = not */
+    uint64_t done_order; /**< 1 for the connection's first future to be done, 2, ...; 0 = not */
 } jobd_job_info;
 
 /** The state of a future.
@@ -281,10 +291,12 @@ JOBD_API bool jobd_future_done(const jobd_future *f);
 JOBD_API bool jobd_future_cancelled(const jobd_future *f);
 
 /** Cancel a job that has not started. A job that runs or is finished is not touched.
- *  Returns  1 cancelled (again, too) | 0 too late | JOBD_E_TIMEOUT (the daemon has not answered; the
- *           job may yet be cancelled) | JOBD_E_DEADLK | JOBD_E_CLOSED and its like.
- *  Blocks   up to timeout_ms. With 0 the wish is sent and 0 means "not known yet".
- *  Thread   [CONN].   Since  0.1.   Wire  job.cancel.   Source  concurrent.futures.Future.cancel. */
+ *  Returns  1 cancelled (again, too) | 0 too late | JOBD_E_TIMEOUT (the daemon has not answered;
+ *           the job may yet be cancelled) | JOBD_E_DEADLK | JOBD_E_CLOSED and its like.
+ *  Blocks   up to timeout_ms. With 0 the wish is queued as a submit is, and 0 means "not known
+ *           yet".
+ *  Thread   [CONN] (with 0 also [CB]).   Since  0.1.   Wire  job.cancel.
+ *  Source   concurrent.futures.Future.cancel. */
 JOBD_API int jobd_future_cancel(jobd_future *f, int64_t timeout_ms);
 
 /** The result: one msgpack value, or no bytes for a task that set none.
@@ -310,9 +322,10 @@ JOBD_API int jobd_future_exception(jobd_future *f, int64_t timeout_ms, jobd_erro
  *  Source   concurrent.futures.Future.add_done_callback. */
 JOBD_API int jobd_future_add_done_callback(jobd_future *f, jobd_done_fn fn, void *arg);
 
-/** Call fn whenever something becomes known before the end: text is one sentence ("running in worker
- *  71", "worker 71 was killed by SIGKILL; trying again (run 2 of 3)") or a progress note. One fn per
- *  future; NULL takes it away.
+/** Call fn whenever something becomes known before the end: text is one sentence ("running in
+ *  worker 71", "worker 71 was killed by SIGKILL; trying again (run 2 of 3)"), a progress note, or
+ *  empty if only the progress changed. While a call waits for other futures only the last text is
+ *  kept, for the next process. One fn per future; NULL takes it away.
  *  Owns     text borrowed during the call.
  *  Returns  0 | JOBD_E_STATE (the future is done).
  *  Blocks   no.   Thread  [CONN][CB].   Since  0.1.   Wire  job.state. */
@@ -320,14 +333,16 @@ JOBD_API int jobd_future_on_note(jobd_future *f, jobd_note_fn fn, void *arg);
 
 /** What is known of the job.
  *  Owns     *ret filled in up to ret->struct_size, which the caller sets.
- *  Returns  0 | JOBD_E_INVAL (struct_size is 0).   Blocks  no.   Thread  [CONN][CB].   Since  0.1. */
+ *  Returns  0 | JOBD_E_INVAL (struct_size is 0).   Blocks  no.   Thread  [CONN][CB].
+ *  Since    0.1. */
 JOBD_API int jobd_future_info(const jobd_future *f, jobd_job_info *ret);
 
 /** One more reference.
  *  Returns  f.   Blocks  no.   Thread  [CONN][CB].   Since  0.1. */
 JOBD_API jobd_future *jobd_future_ref(jobd_future *f);
 
-/** Drop a reference; the last frees it. Does not cancel: the job runs on and its outcome is dropped.
+/** Drop a reference; the last frees it. Does not cancel: the job runs on and its outcome is
+ *  dropped.
  *  Returns  nothing.   Blocks  no.   Thread  [CONN][CB].   Since  0.1. */
 JOBD_API void jobd_future_unref(jobd_future *f);
 
@@ -340,9 +355,9 @@ typedef enum jobd_return_when {
 /** Wait for futures of one connection.
  *  Shape    fs: n futures, duplicates allowed; ret_done: n flags, or NULL.
  *  Owns     everything borrowed.
- *  Returns  how many entries of fs are done, also when the time is over | JOBD_E_DEADLK | JOBD_E_INVAL
- *           (futures of two connections) | JOBD_E_NOMEM.
- *  Blocks   up to timeout_ms.   Thread  [CONN].   Since  0.1.
+ *  Returns  how many entries of fs are done, also when the time is over | JOBD_E_DEADLK |
+ *           JOBD_E_INVAL (futures of two connections).
+ *  Blocks   up to timeout_ms.   Thread  [CONN] (with 0 also [CB]).   Since  0.1.
  *  Source   concurrent.futures.wait. */
 JOBD_API int jobd_wait(jobd_future *const *fs, size_t n, jobd_return_when when, int64_t timeout_ms,
                        bool *ret_done);
@@ -367,7 +382,7 @@ JOBD_API int jobd_completion_next(jobd_completion *c, jobd_future **ret_future);
  *  Returns  the number.   Blocks  no.   Thread  [CONN][CB].   Since  0.1. */
 JOBD_API size_t jobd_completion_unfinished(const jobd_completion *c);
 
-/** End a walk and drop its references.
+/** End a walk and drop its references. Not in a callback that the walk's own next runs.
  *  Returns  nothing.   Blocks  no.   Thread  [CONN][CB].   Since  0.1. */
 JOBD_API void jobd_completion_free(jobd_completion *c);
 
