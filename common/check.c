@@ -86,19 +86,22 @@ static struct end scan(const uint8_t *p, const uint8_t *end) {
     size_t nodes = 0;
     for (;;) {
         size_t left = (size_t)(end - p), size;
-        for (; owed > 0 && left > 0 && (size = whole_size[*p]) != 0 && size <= left; nodes++) {
+        for (; owed > 0 && left > 0 && nodes < JD_CHECK_NODES_MAX; nodes++) {
+            size = whole_size[*p];
+            if (size == 0 || size > left)
+                break;
             p += size;
             left -= size;
             owed--;
         }
         if (owed == 0 && depth == 0)
-            return (struct end){p, nodes <= JD_CHECK_NODES_MAX};
+            return (struct end){p, true};
         if (owed == 0) {
             around -= owed = open[--depth];
             continue;
         }
         uint64_t items = 0;
-        if (left == 0 || whole_size[*p] || nodes++ >= JD_CHECK_NODES_MAX)
+        if (left == 0 || whole_size[*p] || nodes++ == JD_CHECK_NODES_MAX)
             break;
         if ((size = rest_size(p, left, &items)) == 0)
             break;

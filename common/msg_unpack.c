@@ -57,7 +57,7 @@ JD_BODY_MAP(X)
 static bool get_body(jobd_reader *r, enum jd_body body, struct jd_msg *msg) {
     switch (body) {
     case JD_BODY_NONE:
-        return jobd_read_type(r) == JOBD_T_ARRAY && skip(r);
+        return skip(r);
 #define X(NAME, name, need)                                                                        \
     case JD_BODY_##NAME:                                                                           \
         return get_##name(r, &msg->u.name);
@@ -74,7 +74,10 @@ static int unpack_op(jobd_reader *r, struct jd_msg *msg) {
     msg->op = (uint16_t)op;
     if (!jd_op_known(msg->op) || jd_op_shape(msg->op) != (enum jd_shape)msg->shape)
         return JOBD_E_NOTSUP;
-    return get_body(r, jd_op_body(msg->op), msg) ? 0 : JOBD_E_PROTO;
+    enum jd_body body = jd_op_body(msg->op);
+    if (body == JD_BODY_NONE && jobd_read_type(r) != JOBD_T_ARRAY)
+        return JOBD_E_PROTO;
+    return get_body(r, body, msg) ? 0 : JOBD_E_PROTO;
 }
 
 static int unpack_reply(jobd_reader *r, struct jd_msg *msg) {

@@ -1,6 +1,7 @@
 // jobd-worker: one compute process of a pool. jobd starts it with
 //   0 /dev/null   1, 2 a pipe that jobd reads   3 the socket to jobd   4 the board
 #include <argp.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,13 +104,19 @@ static int serve(const struct options *o, struct link *l, struct registry *tasks
     return r == JOBD_E_CLOSED ? 0 : link_explain(l, r, reterr);
 }
 
+// One plugin, loaded only to see whether it can be. It may hang: then it ends with the master too.
+static int probe(const struct options *o, struct registry *tasks, jobd_error *reterr) {
+    bool has_master = fcntl(SOCKET_FD, F_GETFD) >= 0;
+    int r = has_master ? lifeline_start(SOCKET_FD, reterr) : 0;
+    return r < 0 ? r : load_tasks(tasks, (const char *[]){o->probe}, 1, reterr);
+}
+
 static int run(const struct options *o, jobd_error *reterr) {
     struct link l = {.fd = -1};
     struct registry tasks = {0};
     int r = confine_apply(reterr);
     if (r == 0)
-        r = o->probe ? load_tasks(&tasks, (const char *[]){o->probe}, 1, reterr)
-                     : serve(o, &l, &tasks, reterr);
+        r = o->probe ? probe(o, &tasks, reterr) : serve(o, &l, &tasks, reterr);
     if (r == 0)
         registry_fini(&tasks);
     // Before the socket closes, with this process: who sees its end may count on all being gone.

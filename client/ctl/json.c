@@ -247,3 +247,8 @@ int ctl_json_set_double(json_t *object, double x) {
         return JOBD_E_NOMEM;
     return 0;
 }
+
+void ctl_json_write(FILE *out, const json_t *v) {
+    // 17 digits: reading a double back gives the same one, whatever it is.
+    json_dumpf(v, out, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+}

@@ -24,7 +24,7 @@ int ctl_json_of(jobd_bytes bytes, json_t **ret);
 // Append v to a builder. 0 | JOBD_E_INVAL (bad "$bin" or "$u64") | what jobd_args_*() returns.
 int ctl_json_build(const json_t *v, jobd_args *a);
 
-// One line without its end. Real numbers are as short as reads back the same.
+// One line without its end; real numbers in 17 digits.
 void ctl_json_write(FILE *out, const json_t *v);
 // {"value": x}, or {"value": null, "value_text": "nan"} if x is a number JSON has no word for.
 // 0 | JOBD_E_NOMEM.

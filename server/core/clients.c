@@ -21,13 +21,14 @@ static void free_parts(struct client *client) {
 }
 
 void clients_free_all(struct clients *c) {
-    for (uint32_t p = 0; p < c->n_peers; p++)
-        if (c->by_peer[p])
-            free_parts(client_at(c, c->by_peer[p]));
-    while (c->gone) {
-        struct client *client = client_at(c, c->gone);
-        c->gone = client->next_gone;
-        free_parts(client);
+    const struct jd_slab *s = &c->slab; // the only one that knows those who wait for a running job
+    uint32_t per_chunk = 1u << s->shift;
+    for (uint32_t k = 0; k < s->n_chunks; k++) {
+        for (uint32_t i = 0; s->dir[k] && i < per_chunk - s->dir[k]->n_fresh; i++) {
+            struct client *client = client_at(c, k * per_chunk + i + 1);
+            if (client->state != CLIENT_NONE)
+                free_parts(client);
+        }
     }
     jd_slab_free_all(&c->slab);
     jd_slab_free_all(&c->lanes);
@@ -254,7 +255,8 @@ void clients_sweep(struct core *core) {
                 return;
             }
             client->walk = handle + 1;
-            left -= JD_MIN(left, abandon(core, job));
+            unsigned touched = abandon(core, job);
+            left -= JD_MIN(left, touched);
         }
         c->gone = client->next_gone;
         client->walk = UINT32_MAX; // done: the record waits for jobs that still run
@@ -274,6 +276,7 @@ void client_settle(struct core *core, uint32_t index) {
         jd_slab_give(&c->lanes, lane);
     }
     free_parts(client);
+    client->state = CLIENT_NONE;
     jd_slab_give(&c->slab, index);
 }
 

@@ -9,7 +9,8 @@
 struct core;
 
 enum client_state {
-    CLIENT_NEW = 1, // connected, no HELLO yet
+    CLIENT_NONE, // a record that is free
+    CLIENT_NEW,  // connected, no HELLO yet
     CLIENT_OPEN,
     CLIENT_CLOSING, // we said bye; EVENT_CLOSED will come
     CLIENT_GONE,    // closed; the record stays until its last job has ended

@@ -20,8 +20,10 @@ static const char *signal_name(int number) {
     return known ? names[number] : "an unusual signal";
 }
 
-// "was killed by SIGKILL", "exited with status 3"
-static jobd_bytes how_it_died(struct core *core, int status) {
+// "was killed by SIGKILL (signal 9)", "exited with status 3"
+static jobd_bytes how_it_died(struct core *core, const struct worker *w, int status) {
+    if (w->is_broken)
+        return jd_text("sent what cannot be understood and was killed");
     if (WIFSIGNALED(status))
         return core_text(core, "was killed by %s (signal %d)", signal_name(WTERMSIG(status)),
                          WTERMSIG(status));
@@ -102,7 +104,7 @@ static void settle_slot(struct core *core, const struct event *e, unsigned index
 
 void death_on_died(struct core *core, const struct event *e) {
     struct worker *w = &core->workers[e->worker];
-    jobd_bytes how = how_it_died(core, e->status);
+    jobd_bytes how = how_it_died(core, w, e->status);
     bool failed_start = !w->said_hello && !w->we_killed;
     bool expected = w->we_killed || w->state == WORKER_LEAVING;
     char quoted[400] = "";

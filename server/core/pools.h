@@ -14,12 +14,13 @@ struct pool {
     const char *name;
     uint32_t first_worker, n_workers;
     uint32_t n_ready, n_starting, n_empty;
-    uint32_t idle;      // READY workers with nothing to do, last used first: number + 1
-    uint32_t ring;      // a lane with queued jobs that may run; 0 = none
-    uint32_t n_queued;  // jobs in state QUEUED, those of paused clients too
-    uint32_t n_out;     // jobs SENT or RUNNING
-    bool look_for_work; // a worker ran dry: see whether another has too much
-    bool degraded;      // the breaker is open
+    uint32_t idle;        // READY workers with nothing to do, last used first: number + 1
+    uint32_t ring;        // a lane with queued jobs that may run; 0 = none
+    uint32_t n_overtakes; // jobs that went before the one whose turn it is
+    uint32_t n_queued;    // jobs in state QUEUED, those of paused clients too
+    uint32_t n_out;       // jobs SENT or RUNNING
+    bool look_for_work;   // a worker ran dry: see whether another has too much
+    bool degraded;        // the breaker is open
     uint32_t failed_starts;
     uint64_t retry_ns;  // no start before
     uint64_t tokens_ns; // start budget: the time its next token is due

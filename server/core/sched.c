@@ -4,33 +4,41 @@
 
 enum {
     MISSES_MAX = 8, // lanes whose first job fits nowhere, before the rest is left for later
+    OVERTAKES_MAX = JD_WINDOW_MAX, // jobs that may go before one whose turn it is
     SHARE_ABOVE_NS = 100000,
 };
 
-void sched_update_lane(struct core *core, uint32_t index) {
-    struct clients *c = &core->clients;
+// Just before the lane whose turn it is: last.
+static void ring_add(struct clients *c, struct pool *pool, uint32_t index) {
     struct lane *lane = lane_at(c, index);
-    struct pool *pool = lane->pool;
-    bool wanted = lane->n > 0 && !client_at(c, lane->client)->paused;
-    bool there = lane->ring_next != 0;
-    if (wanted == there)
-        return;
-    if (wanted) { // just before the lane whose turn it is: last
-        uint32_t next = pool->ring ? pool->ring : index;
-        uint32_t prev = pool->ring ? lane_at(c, next)->ring_prev : index;
-        lane->ring_next = next;
-        lane->ring_prev = prev;
-        lane_at(c, prev)->ring_next = index;
-        lane_at(c, next)->ring_prev = index;
-        if (!pool->ring)
-            pool->ring = index;
-        return;
-    }
+    uint32_t next = pool->ring ? pool->ring : index;
+    uint32_t prev = pool->ring ? lane_at(c, next)->ring_prev : index;
+    lane->ring_next = next;
+    lane->ring_prev = prev;
+    lane_at(c, prev)->ring_next = index;
+    lane_at(c, next)->ring_prev = index;
+    if (!pool->ring)
+        pool->ring = index;
+}
+
+static void ring_remove(struct clients *c, struct pool *pool, uint32_t index) {
+    struct lane *lane = lane_at(c, index);
     if (pool->ring == index)
         pool->ring = lane->ring_next == index ? 0 : lane->ring_next;
     lane_at(c, lane->ring_prev)->ring_next = lane->ring_next;
     lane_at(c, lane->ring_next)->ring_prev = lane->ring_prev;
     lane->ring_next = lane->ring_prev = 0;
+}
+
+void sched_update_lane(struct core *core, uint32_t index) {
+    struct clients *c = &core->clients;
+    struct lane *lane = lane_at(c, index);
+    bool wanted = lane->n > 0 && !client_at(c, lane->client)->paused;
+    bool there = lane->ring_next != 0;
+    if (wanted && !there)
+        ring_add(c, lane->pool, index);
+    if (!wanted && there)
+        ring_remove(c, lane->pool, index);
 }
 
 // Links a QUEUED job in after `prev` (0 = first).
@@ -133,25 +141,44 @@ static bool start_one(struct core *core, struct pool *pool, uint32_t lane) {
     return true;
 }
 
+// The job whose turn it is needs more room than there is. Some of the next ones may fit, and may go
+// first; but not for ever, else a stream of short jobs would never let a long or large one in.
+static bool overtake(struct core *core, struct pool *pool) {
+    struct clients *c = &core->clients;
+    uint32_t lane = lane_at(c, pool->ring)->ring_next;
+    if (pool->n_overtakes == OVERTAKES_MAX)
+        return false;
+    for (unsigned misses = 0; lane != pool->ring && misses < MISSES_MAX; misses++) {
+        uint32_t next = lane_at(c, lane)->ring_next;
+        if (start_one(core, pool, lane)) {
+            pool->n_overtakes++;
+            if (lane_at(c, lane)->ring_next) { // it has had its turn
+                ring_remove(c, pool, lane);
+                ring_add(c, pool, lane);
+            }
+            return true;
+        }
+        lane = next;
+    }
+    return false;
+}
+
 static void start_jobs(struct core *core, struct pool *pool) {
-    unsigned left = STEP_OBJECTS_MAX, misses = 0;
-    while (pool->ring && misses < MISSES_MAX) {
+    unsigned left = STEP_OBJECTS_MAX;
+    while (pool->ring) {
         if (left-- == 0) {
             core->more = true;
             return;
         }
         uint32_t lane = pool->ring;
         uint32_t next = lane_at(&core->clients, lane)->ring_next;
-        bool alone = next == lane;
-        bool started = start_one(core, pool, lane);
-        if (started && pool->ring == lane)
-            pool->ring = next; // the next lane's turn
-        if (started)
-            continue;
-        if (alone)
+        if (start_one(core, pool, lane)) {
+            pool->n_overtakes = 0;
+            if (pool->ring == lane)
+                pool->ring = next; // the next lane's turn
+        } else if (!overtake(core, pool)) {
             return;
-        pool->ring = next;
-        misses++;
+        }
     }
 }
 

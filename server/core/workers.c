@@ -29,7 +29,7 @@ static void set_state(struct core *core, uint32_t number, enum worker_state stat
 
 static void start_one(struct core *core, uint32_t number) {
     struct worker *w = &core->workers[number];
-    w->said_hello = w->we_killed = w->stuck = false;
+    w->said_hello = w->we_killed = w->is_broken = w->stuck = false;
     w->seq = w->taken = 0;
     w->results = w->results_at_sample = 0;
     w->stall_ns = 0;
@@ -92,6 +92,7 @@ static void broken(struct core *core, uint32_t number, jobd_bytes why) {
     jd_log(JD_LOG_ERROR, "worker.broken", "worker=%u pid=%u why=%s", number, w->pid,
            jd_log_quote(quoted, sizeof quoted, why));
     worker_kill(core, number);
+    w->is_broken = true;
     w->we_killed = w->said_hello; // before HELLO it is a failed start like any other
 }
 

@@ -55,6 +55,7 @@ struct worker {
     uint8_t state;
     bool said_hello;
     bool we_killed; // SIGKILL was ours
+    bool is_broken; // because of what it sent
     bool stuck;     // no result since the last sample, with something out
     uint32_t pid;
     uint32_t idle_next, idle_prev; // number + 1; only while READY with nothing out

@@ -1,9 +1,11 @@
 #include "io/probe.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -100,7 +102,15 @@ static int probe(const struct spawner *s, const struct pid_list *spared, char *p
                  size_t size) {
     const char *argv[] = {s->path, "--probe", path, NULL};
     struct probe p = {.n_says = 0};
-    int r = spawn_child(s, argv, -1, -1, &p.child);
+    int lifeline[2], r = 0; // its end tells the process that we are gone
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifeline) < 0)
+        r = -errno;
+    if (r == 0) {
+        r = spawn_child(s, argv, lifeline[1], -1, &p.child);
+        close(lifeline[1]);
+        if (r < 0)
+            close(lifeline[0]);
+    }
     if (r < 0) {
         snprintf(reason, size, "\"cannot start a process: %s\"", strerror(-r));
         return -1;
@@ -113,6 +123,7 @@ static int probe(const struct spawner *s, const struct pid_list *spared, char *p
         continue;
     kill_tree(spared);
     close(p.child.output);
+    close(lifeline[0]);
     return judge(&p, in_time, status, reason, size);
 }
 

@@ -56,13 +56,14 @@ static int build_env(struct spawner *s, const char *socket_path) {
     return (s->env[n] = join("JOBD_SOCKET", "=", socket_path)) ? 0 : JOBD_E_NOMEM;
 }
 
-static char *beside_ourselves(void) {
+// relative: to the directory of our own executable.
+static char *near_ourselves(const char *relative) {
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     if (n < 0)
         return NULL;
     self[n] = '\0';
-    return join(dirname(self), "/", "jobd-worker");
+    return join(dirname(self), "/", relative);
 }
 
 // Takes path.
@@ -81,7 +82,8 @@ static int find_worker(struct spawner *s, const char *path, struct fault *f) {
             return 0;
         return fault_sys(f, FAULT_CONFIG, "cannot run the worker program %s (worker_path)", path);
     }
-    if (use_if_there(s, beside_ourselves()))
+    if (use_if_there(s, near_ourselves("jobd-worker")) ||
+        use_if_there(s, near_ourselves("../libexec/jobd/jobd-worker")))
         return 0;
 #ifdef JOBD_LIBEXEC_DIR
     if (use_if_there(s, join(JOBD_LIBEXEC_DIR, "/", "jobd-worker")))

@@ -126,10 +126,16 @@ struct jd_msg raw_submit(struct raw_peer *p, uint64_t handle, const char *task, 
     return msg;
 }
 
-bool raw_open_executor(struct raw_peer *p) {
-    struct jd_msg msg = raw_request(p, JD_OP_EXECUTOR_OPEN), reply;
+void raw_pack_executor(struct raw_peer *p) {
+    struct jd_msg msg = raw_request(p, JD_OP_EXECUTOR_OPEN);
     msg.u.executor_open.pool = jd_text("default");
-    return raw_send(p, &msg) && raw_next(p, &reply) && reply.shape == JD_REPLY && !reply.error;
+    raw_pack(p, &msg);
+}
+
+bool raw_open_executor(struct raw_peer *p) {
+    struct jd_msg reply;
+    raw_pack_executor(p);
+    return raw_flush(p) && raw_next(p, &reply) && reply.shape == JD_REPLY && !reply.error;
 }
 
 // ---- in ----

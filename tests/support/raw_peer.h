@@ -35,11 +35,12 @@ void raw_pack(struct raw_peer *p, const struct jd_msg *msg);
 bool raw_flush(struct raw_peer *p);
 bool raw_send(struct raw_peer *p, const struct jd_msg *msg);
 
-struct jd_msg raw_hello(void);                                // a correct one, with the largest max_frame
+struct jd_msg raw_hello(void); // a correct one, with the largest max_frame
 struct jd_msg raw_request(struct raw_peer *p, enum jd_op op); // with a fresh id and an empty body
 // A submit on executor 0 with this handle.
 struct jd_msg raw_submit(struct raw_peer *p, uint64_t handle, const char *task, jobd_bytes args);
-bool raw_open_executor(struct raw_peer *p); // number 0; true: the daemon agrees
+void raw_pack_executor(struct raw_peer *p); // the wish to open executor 0
+bool raw_open_executor(struct raw_peer *p); // sends it; true: the daemon agrees
 
 // ---- in ----
 

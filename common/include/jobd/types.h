@@ -81,7 +81,7 @@ typedef enum jobd_err {
 #define X(name, value, text) JOBD_E_##name = value,
     JOBD_ERROR_MAP(X)
 #undef X
-    JOBD_E_FORCE_INT_ = 0x7fffffff
+        JOBD_E_FORCE_INT_ = 0x7fffffff
 } jobd_err;
 
 /** What went wrong, in full. The layout is frozen: 4 + 4 + 64 + 256 bytes. */
@@ -110,7 +110,7 @@ typedef enum jobd_job_state {
 #define X(name, value, text) JOBD_JOB_##name = value,
     JOBD_JOB_STATE_MAP(X)
 #undef X
-    JOBD_JOB_FORCE_INT_ = 0x7fffffff
+        JOBD_JOB_FORCE_INT_ = 0x7fffffff
 } jobd_job_state;
 
 /** The text of an error code.
