@@ -15,7 +15,7 @@ struct jd_callback {
 
 enum jd_cancel_state { JD_CANCEL_NONE, JD_CANCEL_ASKED, JD_CANCEL_WON, JD_CANCEL_REFUSED };
 
-enum { JD_VALUE_INLINE_BYTES = 24 };
+enum { JD_VALUE_INLINE_BYTES = 40 };
 
 struct jobd_future {
     jobd_conn *conn;          // holds a reference

@@ -44,6 +44,10 @@ static uint64_t host_now_ns(const jobd_task_ctx *ctx) {
     return clock_now_ns();
 }
 
+static uint64_t host_started_ns(const jobd_task_ctx *ctx) {
+    return ctx->start_ns;
+}
+
 static int64_t host_time_left_ms(const jobd_task_ctx *ctx) {
     if (ctx->deadline_ns == 0)
         return JOBD_FOREVER;
@@ -96,6 +100,7 @@ const jobd_host ctx_host = {
     .job_id = host_job_id,
     .attempt = host_attempt,
     .now_ns = host_now_ns,
+    .started_ns = host_started_ns,
 };
 
 // ---- the life of a job ----
@@ -115,6 +120,7 @@ void ctx_begin(jobd_task_ctx *ctx, const struct jd_run *run, uint64_t start_ns) 
     ctx->seq = run->seq;
     ctx->job = run->job;
     ctx->attempt = (uint32_t)run->attempt;
+    ctx->start_ns = start_ns;
     bool limited = run->time_limit_ms > 0 && run->time_limit_ms < INT64_MAX / CLOCK_NS_PER_MS;
     ctx->deadline_ns = limited ? start_ns + run->time_limit_ms * CLOCK_NS_PER_MS : 0;
     ctx->value_err = 0;

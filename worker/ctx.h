@@ -17,6 +17,7 @@ struct jobd_task_ctx {
     uint64_t seq;
     uint64_t job;
     uint32_t attempt;
+    uint64_t start_ns;
     uint64_t deadline_ns;             // 0 = the job has no time limit
     struct jd_buf value;              // what result() was given
     int value_err;                    // what the last result() returned

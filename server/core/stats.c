@@ -130,8 +130,10 @@ static int put_worker(struct core *core, uint32_t number) {
     return m.err;
 }
 
-static int put_task(struct core *core, uint32_t index) {
-    const struct task *task = &core->tasks.list[index];
+static int put_task(struct core *core, uint32_t wire) {
+    const struct task *task = core->tasks.list;
+    while (!task->known || task->wire != wire) // a name that waited in vain is not a task
+        task++;
     struct map m = map_begin(&core->reply, 6);
     put_str(&m, "task", task->name);
     put_str(&m, "summary", task->summary);
@@ -164,5 +166,5 @@ void stats_on_workers(struct core *core, struct client *client, const struct jd_
 }
 
 void stats_on_tasks(struct core *core, struct client *client, const struct jd_msg *msg) {
-    page(core, client, msg, core->tasks.settled ? core->tasks.n : 0, put_task);
+    page(core, client, msg, core->tasks.n_wire, put_task);
 }

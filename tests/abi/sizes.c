@@ -41,7 +41,7 @@ AT(jobd_job_info, progress, 40);
 AT(jobd_job_info, run_ns, 48);
 AT(jobd_job_info, done_order, 56);
 
-FROZEN(jobd_host, 96);
+FROZEN(jobd_host, 104);
 AT(jobd_host, result, 16);
 AT(jobd_host, fail, 24);
 AT(jobd_host, cancelled, 32);
@@ -52,6 +52,7 @@ AT(jobd_host, alloc, 64);
 AT(jobd_host, job_id, 72);
 AT(jobd_host, attempt, 80);
 AT(jobd_host, now_ns, 88);
+AT(jobd_host, started_ns, 96);
 FROZEN(jobd_task_def, 32);
 FROZEN(jobd_task_module, 64);
 

@@ -72,7 +72,8 @@ layer() { # NAME
     clang) if built clang; then row clang 1 0 0; else row clang 0 1 0; fi ;;
     tsan) tests tsan tsan ;;
     abi | storm) tests "$1" release-test ;; # as it is shipped: no sanitizers, optimised
-    lint | unit | sim | conformance | fuzz | e2e) tests "$1" test ;;
+    sim) tests sim release-test; tests sim test ;; # all of it, and a part with sanitizers
+    lint | unit | conformance | fuzz | e2e) tests "$1" test ;;
     *) die "there is no layer \"$1\"; there are: ${layers_all[*]}" ;;
     esac
 }

@@ -36,8 +36,8 @@ static void look(const struct world_run *run, double progress, const char *note)
 
 Test(core_sample, nothing_is_looked_at_while_nothing_is_out) {
     begin(2);
-    cr_expect_eq(core_next_deadline(w.core), UINT64_MAX, "an idle daemon sleeps");
     world_after(&w, 100 * WORLD_S);
+    cr_expect_eq(core_next_deadline(w.core), UINT64_MAX, "an idle daemon sleeps");
     cr_expect_eq(world_count(&w, EFFECT_SAMPLE), 0u);
     world_free(&w);
 }
@@ -55,7 +55,6 @@ Test(core_sample, every_10_ms_while_something_is_out) {
     world_result(&w, &run, 1);
     world_after(&w, WORLD_S);
     cr_expect_eq(world_count(&w, EFFECT_SAMPLE), 0u);
-    cr_expect_eq(core_next_deadline(w.core), UINT64_MAX);
     world_free(&w);
 }
 
@@ -81,7 +80,7 @@ Test(core_sample, running_is_told_once) {
     cr_expect_eq(state->progress, 0.0);
     cr_expect_eq(state->text.len, 0u);
     look(&run, 0, "");
-    cr_expect_eq(world_count(&w, EFFECT_SEND), 1u, "the submit's reply was the other one");
+    cr_expect_eq(world_count(&w, EFFECT_SEND), 0u);
     world_free(&w);
 }
 

@@ -57,6 +57,10 @@ static uint64_t fake_now_ns(const jobd_task_ctx *c) {
     return ((jobd_task_ctx *)(uintptr_t)c)->now_ns += c->tick_ns;
 }
 
+static uint64_t fake_started_ns(const jobd_task_ctx *c) {
+    return c->now_ns;
+}
+
 static const jobd_host host = {
     .struct_size = sizeof host,
     .abi_major = JOBD_TASK_ABI_MAJOR,
@@ -66,6 +70,7 @@ static const jobd_host host = {
     .progress = fake_progress,
     .alloc = fake_alloc,
     .now_ns = fake_now_ns,
+    .started_ns = fake_started_ns,
 };
 
 static jobd_task_ctx c;

@@ -16,7 +16,6 @@ static int read_echo(jobd_bytes args, jobd_bytes *ret) {
 }
 
 int task_ping(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
-    uint64_t received_ns = host->now_ns(ctx);
     jobd_bytes echo;
     struct jd_buf b;
     if (read_echo(args, &echo) < 0)
@@ -25,7 +24,7 @@ int task_ping(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
         return JOBD_E_NOMEM;
     msgpack_packer pk = jd_packer_of(&b);
     int r = msgpack_pack_array(&pk, 3);
-    r = r ? r : msgpack_pack_uint64(&pk, received_ns);
+    r = r ? r : msgpack_pack_uint64(&pk, host->started_ns(ctx));
     r = r ? r : msgpack_pack_uint64(&pk, host->now_ns(ctx));
     r = r ? r : jd_pack_write_long(&b, echo);
     return r ? r : host->result(ctx, jd_buf_view(&b));

@@ -57,6 +57,8 @@ typedef struct jobd_host {
     uint32_t (*attempt)(const jobd_task_ctx *ctx);
     /** Nanoseconds on CLOCK_MONOTONIC. */
     uint64_t (*now_ns)(const jobd_task_ctx *ctx);
+    /** The same, when this run began; no clock is read. */
+    uint64_t (*started_ns)(const jobd_task_ctx *ctx);
 } jobd_host;
 
 /** A task. args: one msgpack array, borrowed until fn returns. Returns 0 = done, negative = failed.
