@@ -36,8 +36,10 @@ void jobd_args_reset(jobd_args *a) {
 
 // Makes room for a scalar or a head, and n bytes after it. False = the builder has failed.
 static bool make_room(jobd_args *a, size_t n, struct jd_out *out) {
+    if (!a->err && n > UINT32_MAX - JD_PUT_MAX)
+        a->err = JOBD_E_MSGSIZE;
     if (!a->err && !(out->at = jd_buf_reserve(&a->buf, JD_PUT_MAX + n)))
-        a->err = n > UINT32_MAX - JD_PUT_MAX ? JOBD_E_MSGSIZE : JOBD_E_NOMEM;
+        a->err = JOBD_E_NOMEM;
     return !a->err;
 }
 

@@ -192,8 +192,8 @@ static int serve_with(struct config *c, struct spawner *spawner, const struct cl
     if (orphans_prepare(&spared) < 0)
         r = fault_set(f, FAULT_INTERNAL, "cannot become the reaper of orphaned processes");
     if (r == 0) {
-        c->plugins.n = probe_plugins(spawner, &spared, c->plugins.at, c->plugins.n);
-        if (spawner_arguments(spawner, (uint32_t)c->max_frame, c->plugins.at, c->plugins.n) < 0)
+        if (probe_plugins(spawner, &spared, c->plugins.at, &c->plugins.n) < 0 ||
+            spawner_arguments(spawner, (uint32_t)c->max_frame, c->plugins.at, c->plugins.n) < 0)
             r = fault_set(f, FAULT_INTERNAL, "out of memory");
     }
     if (r == 0) {

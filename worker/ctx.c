@@ -5,19 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "check.h"
 #include "clock.h"
 #include "log.h"
 
 // ---- the host table ----
 
-static bool one_value(jobd_bytes value) {
-    jobd_reader r = jobd_reader_of(value);
-    return jobd_read_skip(&r) == 0 && r.pos == r.end;
-}
-
 static int set_value(jobd_task_ctx *ctx, jobd_bytes value) {
     jd_buf_consume(&ctx->value, jd_buf_used(&ctx->value));
-    if (!one_value(value))
+    if (value.len == 0 || jd_check_one(value.data, value.len) != value.len)
         return JOBD_E_INVAL;
     int r = jd_buf_append(&ctx->value, value.data, value.len);
     return r == JOBD_E_MSGSIZE ? JOBD_E_RESULT_TOO_BIG : r;

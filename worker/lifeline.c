@@ -12,15 +12,25 @@
 
 enum { LIFELINE_STACK_BYTES = 128 * 1024 }; // only the pages in use are ever there
 
+static void end_all(void) {
+    tree_kill();
+    kill(getpid(), SIGKILL);
+}
+
 static void *wait_for_the_end(void *arg) {
     struct pollfd pfd = {.fd = (int)(intptr_t)arg, .events = 0};
     int r;
     do
         r = poll(&pfd, 1, -1);
     while (r == 0 || (r < 0 && errno == EINTR));
-    tree_kill();
-    kill(getpid(), SIGKILL);
+    end_all();
     return NULL;
+}
+
+void lifeline_follow(int fd) {
+    struct pollfd pfd = {.fd = fd, .events = 0};
+    if (poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLHUP))
+        end_all();
 }
 
 int lifeline_start(int fd, jobd_error *reterr) {

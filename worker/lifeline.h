@@ -8,5 +8,8 @@
 // fd: the socket to the master. A master that only shuts its writing side down has asked for a
 // clean end, which is the reader's business and does not wake this thread.
 int lifeline_start(int fd, jobd_error *reterr);
+// Does what that thread does, if the other end is gone: there is no clean end without a master, and
+// the caller does not get in the thread's way with one.
+void lifeline_follow(int fd);
 
 #endif

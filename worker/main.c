@@ -35,7 +35,8 @@ static const struct argp_option option_table[] = {
     {"parent", OPT_PARENT, "PID", 0, "process id of the jobd that starts this worker", 0},
     {"max-frame", OPT_MAX_FRAME, "BYTES", 0, "the largest frame, without its head", 0},
     {"plugin", OPT_PLUGIN, "PATH", 0, "load the tasks of a plugin; may be given again", 0},
-    {"probe", OPT_PROBE, "PATH", 0, "only try a plugin: load it, run its init(), exit 0 or 1", 0},
+    {"probe", OPT_PROBE, "PATH", 0,
+     "only try a plugin: load it after those of --plugin, run its init(), exit 0 or 1", 0},
     {0},
 };
 
@@ -104,11 +105,13 @@ static int serve(const struct options *o, struct link *l, struct registry *tasks
     return r == JOBD_E_CLOSED ? 0 : link_explain(l, r, reterr);
 }
 
-// One plugin, loaded only to see whether it can be. It may hang: then it ends with the master too.
+// One plugin, loaded beside the others only to see whether it can be. It may hang: then it ends with
+// the master too.
 static int probe(const struct options *o, struct registry *tasks, jobd_error *reterr) {
     bool has_master = fcntl(SOCKET_FD, F_GETFD) >= 0;
     int r = has_master ? lifeline_start(SOCKET_FD, reterr) : 0;
-    return r < 0 ? r : load_tasks(tasks, (const char *[]){o->probe}, 1, reterr);
+    r = r < 0 ? r : load_tasks(tasks, o->plugins, o->n_plugins, reterr);
+    return r < 0 ? r : plugin_load(tasks, o->probe, reterr);
 }
 
 static int run(const struct options *o, jobd_error *reterr) {
@@ -117,6 +120,7 @@ static int run(const struct options *o, jobd_error *reterr) {
     int r = confine_apply(reterr);
     if (r == 0)
         r = o->probe ? probe(o, &tasks, reterr) : serve(o, &l, &tasks, reterr);
+    lifeline_follow(SOCKET_FD);
     if (r == 0)
         registry_fini(&tasks);
     // Before the socket closes, with this process: who sees its end may count on all being gone.

@@ -10,6 +10,8 @@
 #include "log.h"
 #include "tree.h"
 
+enum { LONG_BATCH = 32 };
+
 struct runner {
     struct link *link;
     const struct registry *tasks;
@@ -79,9 +81,14 @@ static int run_job(struct runner *rn, const struct jd_run *run) {
     return r < 0 ? r : link_flush_old(rn->link, rn->now_ns);
 }
 
+// What is done goes out in the middle of a long batch too: the master can send more meanwhile, and
+// neither waits for the other.
 static int run_batch(struct runner *rn) {
+    size_t half = rn->n_batch >= LONG_BATCH ? rn->n_batch / 2 : rn->n_batch;
     for (size_t i = 0; i < rn->n_batch; i++) {
-        int r = run_job(rn, &rn->batch[i]);
+        int r = i == half ? link_flush(rn->link) : 0;
+        if (r == 0)
+            r = run_job(rn, &rn->batch[i]);
         if (r < 0)
             return r;
     }

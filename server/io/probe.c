@@ -98,9 +98,8 @@ static int judge(const struct probe *p, bool in_time, int status, char *reason, 
     return -1;
 }
 
-static int probe(const struct spawner *s, const struct pid_list *spared, char *path, char *reason,
-                 size_t size) {
-    const char *argv[] = {s->path, "--probe", path, NULL};
+static int probe(const struct spawner *s, const struct pid_list *spared, const char *const argv[],
+                 char *reason, size_t size) {
     struct probe p = {.n_says = 0};
     int lifeline[2], r = 0; // its end tells the process that we are gone
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifeline) < 0)
@@ -127,17 +126,28 @@ static int probe(const struct spawner *s, const struct pid_list *spared, char *p
     return judge(&p, in_time, status, reason, size);
 }
 
-size_t probe_plugins(const struct spawner *s, const struct pid_list *spared, char **plugins,
-                     size_t n_plugins) {
+int probe_plugins(const struct spawner *s, const struct pid_list *spared, char **plugins,
+                  size_t *n_plugins) {
+    enum { PROBED = 2, FIRST_GOOD }; // places in argv
     char reason[PROBE_SAYS_BYTES];
-    size_t n = 0;
-    for (size_t i = 0; i < n_plugins; i++) {
-        if (probe(s, spared, plugins[i], reason, sizeof reason) == 0) {
+    size_t n = 0, n_args = FIRST_GOOD;
+    const char **argv = jd_zalloc((FIRST_GOOD + 2 * *n_plugins + 1) * sizeof *argv);
+    if (!argv)
+        return JOBD_E_NOMEM;
+    argv[0] = s->path;
+    argv[1] = "--probe";
+    for (size_t i = 0; i < *n_plugins; i++) {
+        argv[PROBED] = plugins[i];
+        if (probe(s, spared, argv, reason, sizeof reason) == 0) {
+            argv[n_args++] = "--plugin"; // the next ones must get along with it
+            argv[n_args++] = plugins[i];
             plugins[n++] = plugins[i];
             continue;
         }
         jd_log(JD_LOG_ERROR, "plugin.refused", "path=%s reason=%s", plugins[i], reason);
         jd_free(plugins[i]);
     }
-    return n;
+    *n_plugins = n;
+    jd_free(argv);
+    return 0;
 }

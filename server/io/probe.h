@@ -6,9 +6,9 @@
 #include "io/orphans.h"
 #include "io/spawn.h"
 
-// Keeps in plugins[] those that can be loaded, logs and frees the others. Returns how many are
-// left.
-size_t probe_plugins(const struct spawner *s, const struct pid_list *spared, char **plugins,
-                     size_t n_plugins);
+// Keeps in plugins[] those that can be loaded together, logs and frees the others, and counts anew.
+// 0 | JOBD_E_NOMEM: nothing was changed.
+int probe_plugins(const struct spawner *s, const struct pid_list *spared, char **plugins,
+                  size_t *n_plugins);
 
 #endif

@@ -439,6 +439,45 @@ Test(msg, broken_envelopes_are_refused) {
     }
 }
 
+// The payload is untrusted: what is not one whole value, and nothing after it, is refused.
+Test(msg, damaged_payloads_are_refused) {
+    struct rng g = rng_begin("msg, damage");
+    struct jd_buf b;
+    jd_buf_init(&b, 1u << 20);
+    for (size_t i = 0; i < JD_LEN(wires); i++) {
+        struct jd_msg m = random_msg(&g, &wires[i]), got;
+        jobd_bytes payload = packed(&b, &m);
+        for (size_t n = 0; n < payload.len; n++) {
+            uint8_t *cut = malloc(n ? n : 1); // exactly its size: one byte too far is seen
+            memcpy(cut, payload.data, n);
+            cr_assert_eq(unpacked((jobd_bytes){cut, n}, m.op, &got), JOBD_E_PROTO);
+            free(cut);
+        }
+        cr_assert_eq(jd_buf_append(&b, "\xc0", 1), 0);
+        payload.len++;
+        cr_assert_eq(unpacked(payload, m.op, &got), JOBD_E_PROTO, "a byte after it");
+    }
+    jd_buf_free(&b);
+}
+
+Test(msg, what_is_kept_or_skipped_is_checked_too) {
+    const jobd_bytes broken[] = {
+        PAYLOAD("\x94\x00\x01\x02\x91\xdd\x10\0\0\0"),     // a bomb among the params
+        PAYLOAD("\x94\x00\x01\x02\xc1"),                   // the unused byte
+        PAYLOAD("\x93\x02\x7f\xd4\x00\x00"),               // an unknown event's extension
+        PAYLOAD("\x94\x00\x01\x7f\x92\xc0"),               // an unknown request, cut
+        PAYLOAD("\x95\x00\x01\x02\x90\xc1"),               // a later field
+        PAYLOAD("\x94\x00\x01\x13\x92\x01\xdf\x80\0\0\0"), // a later param
+        PAYLOAD("\x94\x01\x01\xc0\x93\x01"),               // a result, cut
+        PAYLOAD("\x94\x01\x01\x93\xff\xa0\xc1\xc0"),       // more than is known of an error
+        PAYLOAD("\xdd\xff\xff\xff\xff\x00\x01\x02\x90"),   // an envelope that claims 4 G
+    };
+    for (size_t i = 0; i < JD_LEN(broken); i++) {
+        struct jd_msg m;
+        cr_expect_eq(unpacked(broken[i], JD_OP_PING, &m), JOBD_E_PROTO, "%zu", i);
+    }
+}
+
 Test(msg, a_later_version_may_add_to_the_envelope) {
     struct jd_msg m;
     cr_expect_eq(unpacked(PAYLOAD("\x95\x00\x09\x02\x90\xa5later"), 0, &m), 0);

@@ -181,6 +181,8 @@ Test(value, errors_stick_until_reset) {
     cr_expect_eq(jobd_args_bin(a, (jobd_bytes){"x", (size_t)1 << 32}), JOBD_E_MSGSIZE);
     cr_expect_eq(jobd_args_str(a, NULL), JOBD_E_MSGSIZE, "the first one");
     jobd_args_reset(a);
+    cr_expect_eq(jobd_args_bin(a, (jobd_bytes){"x", SIZE_MAX}), JOBD_E_MSGSIZE);
+    jobd_args_reset(a);
     cr_expect_eq(jobd_args_nil(a), 0);
     cr_expect_eq(finished(a).len, 1u);
     jobd_args_free(a);

@@ -80,10 +80,11 @@ Test(worker, says_hello_with_its_tasks_in_registry_order) {
     cr_expect_eq(m.said.role, JD_ROLE_WORKER);
     cr_expect_eq(m.said.pid, (uint64_t)m.pid);
     cr_expect_eq(m.said.max_frame, m.max_frame);
-    cr_expect_eq(fake_task(&m, "ping"), 0u);
-    cr_expect_eq(fake_task(&m, "integrate"), 1u);
-    cr_expect_eq(fake_task(&m, "countdown"), 2u);
-    cr_expect_eq(fake_task(&m, "sleep"), 3u);
+    cr_expect_eq(fake_task(&m, "echo"), 0u);
+    cr_expect_eq(fake_task(&m, "ping"), 1u);
+    cr_expect_eq(fake_task(&m, "integrate"), 2u);
+    cr_expect_eq(fake_task(&m, "countdown"), 3u);
+    cr_expect_eq(fake_task(&m, "sleep"), 4u);
     fake_stop(&m);
 }
 

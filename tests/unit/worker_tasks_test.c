@@ -112,6 +112,17 @@ Test(tasks, all_have_a_summary_and_are_named_well) {
     }
 }
 
+Test(tasks, echo_is_its_argument) {
+    jobd_args_array(a, 1);
+    jobd_args_str(a, "hello");
+    cr_assert_eq(task_echo(&host, &c, args()), 0);
+    jobd_reader r = value();
+    jobd_bytes text;
+    cr_assert_eq(jobd_read_str(&r, &text), 0);
+    cr_expect(text.len == 5 && memcmp(text.data, "hello", 5) == 0);
+    expect_failed(task_echo(&host, &c, (jobd_bytes){"\x90", 1}), "bad_args", "echo takes");
+}
+
 Test(tasks, ping_sends_back_what_came) {
     jobd_args_array(a, 1);
     jobd_args_str(a, "hello");

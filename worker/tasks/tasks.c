@@ -5,6 +5,7 @@
 enum { SLICE_NS = 10000000 }; // how long a job that was asked to stop may go on sleeping
 
 static const jobd_task_def builtin[] = {
+    {"echo", task_echo, JOBD_TASK_IDEMPOTENT, "[value] -> value"},
     {"ping", task_ping, JOBD_TASK_IDEMPOTENT, "[value] or [] -> [received ns, sent ns, value]"},
     {"integrate", task_integrate, JOBD_TASK_IDEMPOTENT | JOBD_TASK_CANCELLABLE,
      "[function, a, b, n, kernel = \"portable\"] -> [left Riemann sum of n steps, n, kernel]"},
