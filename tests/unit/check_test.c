@@ -177,3 +177,21 @@ Test(check, an_item_may_not_eat_what_its_siblings_need) {
     const uint8_t bytes[] = {0x93, 0xc4, 3, 1, 2, 3, 0xc0};
     cr_expect_eq(refused_at(bytes, sizeof bytes), sizeof bytes);
 }
+
+Test(check, one_value_is_measured_and_what_follows_left_alone) {
+    struct rng g = rng_begin("check, one");
+    struct jd_buf b;
+    jd_buf_init(&b, 1u << 26);
+    cr_expect_eq(jd_check_one(NULL, 0), 0u);
+    for (int round = 0; round < 2000; round++) {
+        jd_buf_consume(&b, jd_buf_used(&b));
+        random_value(&g, &b, (unsigned)rng_below(&g, 6));
+        size_t n = jd_buf_used(&b);
+        random_put(&b, "\xc1\xdd\xff\xff\xff\xff", 6); // whatever it is
+        const void *data = jd_buf_view(&b).data;
+        for (size_t after = 0; after <= 6; after++)
+            cr_assert_eq(jd_check_one(data, n + after), n);
+        cr_assert_eq(jd_check_one(data, rng_below(&g, n)), 0u, "cut short");
+    }
+    jd_buf_free(&b);
+}
