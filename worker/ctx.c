@@ -55,6 +55,7 @@ static int host_progress(jobd_task_ctx *ctx, double fraction, const char *note) 
     if (isnan(fraction))
         fraction = 0;
     jd_board_set_progress(ctx->board, ctx->slot, fmin(fmax(fraction, 0), 1), note);
+    ctx->has_progress[ctx->slot] = true;
     return 0;
 }
 
@@ -109,6 +110,13 @@ void ctx_init(jobd_task_ctx *ctx, struct jd_board *board, size_t max_value_bytes
 void ctx_free(jobd_task_ctx *ctx) {
     jd_buf_free(&ctx->value);
     arena_free(&ctx->arena);
+}
+
+void ctx_clear_progress(jobd_task_ctx *ctx, unsigned slot) {
+    if (!ctx->has_progress[slot]) // most jobs never report any: their part of the board stays cold
+        return;
+    jd_board_clear_progress(ctx->board, slot);
+    ctx->has_progress[slot] = false;
 }
 
 void ctx_begin(jobd_task_ctx *ctx, const struct jd_run *run, uint64_t start_ns) {

@@ -25,6 +25,7 @@ struct jobd_task_ctx {
     char name[JD_ERROR_NAME_MAX + 1]; // what fail() was given, or the worker has to say
     char message[CTX_MESSAGE_BYTES];
     struct arena arena;
+    bool has_progress[JD_BOARD_SLOTS]; // whose report is on the board
 };
 
 extern const jobd_host ctx_host;
@@ -33,6 +34,8 @@ extern const jobd_host ctx_host;
 void ctx_init(jobd_task_ctx *ctx, struct jd_board *board, size_t max_value_bytes);
 void ctx_free(jobd_task_ctx *ctx);
 
+// Before the claim: a job never shows its predecessor's progress.
+void ctx_clear_progress(jobd_task_ctx *ctx, unsigned slot);
 void ctx_begin(jobd_task_ctx *ctx, const struct jd_run *run, uint64_t start_ns);
 // After fn returned `returned`: fills value, error, name and text of ret, which has its other
 // fields. They are views into ctx until ctx_end().

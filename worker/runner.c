@@ -63,14 +63,14 @@ static void run_task(struct runner *rn, const struct jd_run *run, struct jd_resu
 static int run_job(struct runner *rn, const struct jd_run *run) {
     struct jd_board *board = rn->link->board;
     unsigned slot = (unsigned)run->slot;
-    jd_board_clear_progress(board, slot);
+    ctx_clear_progress(&rn->ctx, slot);
     if (!jd_board_claim(board, slot, run->seq))
         return 0; // the master has taken it back
-    struct jd_msg msg = {
-        .shape = JD_EVENT,
-        .op = JD_OP_RESULT,
-        .u.result = {.slot = run->slot, .seq = run->seq},
-    };
+    struct jd_msg msg;
+    msg.shape = JD_EVENT;
+    msg.op = JD_OP_RESULT;
+    msg.error = 0;
+    msg.u.result = (struct jd_result){.slot = run->slot, .seq = run->seq};
     uint64_t start_ns = rn->now_ns;
     ctx_begin(&rn->ctx, run, start_ns);
     run_task(rn, run, &msg.u.result);

@@ -77,7 +77,7 @@ static void audit_worker(const struct core *core, uint32_t number, struct tally 
     JD_ASSERT(w->n_void == n_void && n + n_void + w->n_free == JD_WINDOW_MAX);
     bool has_process = w->state == WORKER_READY || w->state == WORKER_LEAVING;
     JD_ASSERT(n == 0 || has_process);
-    JD_ASSERT(w->idle == (w->state == WORKER_READY && n == 0 && w->n_free > 0));
+    JD_ASSERT(w->idle == (worker_takes_jobs(w) && n == 0 && w->n_free > 0));
     JD_ASSERT(!w->stop_why || w->slot[w->stop_slot].job != 0);
     t->out += n;
     t->idle += w->idle;

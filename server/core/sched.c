@@ -105,7 +105,7 @@ static int pick_worker(const struct core *core, const struct pool *pool, const s
     int best = -1;
     for (uint32_t i = 0; i < pool->n_workers; i++) {
         const struct worker *w = &core->workers[pool->first_worker + i];
-        if (w->state != WORKER_READY || w->stop_why || !window_has_room(w, est_ns, job->args_bytes))
+        if (!worker_takes_jobs(w) || w->stop_why || !window_has_room(w, est_ns, job->args_bytes))
             continue;
         if (best < 0 || w->est_ns < core->workers[best].est_ns)
             best = (int)(pool->first_worker + i);

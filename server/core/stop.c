@@ -79,6 +79,7 @@ void worker_kill(struct core *core, uint32_t number) {
         return;
     w->stop_stage = STOP_KILLED;
     w->we_killed = true;
+    window_update_idle(core, number);
     struct effect *fx = core_emit(core, EFFECT_SIGNAL);
     fx->worker = number;
     fx->signal = SIGNAL_KILL;

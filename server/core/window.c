@@ -117,15 +117,19 @@ void window_release(struct core *core, uint32_t number, unsigned index, bool to_
     } else {
         free_slot(w, (uint16_t)index);
     }
-    if (w->stop_why && w->stop_slot == index)
+    if (w->stop_why && w->stop_slot == index) {
         w->stop_why = STOP_NONE;
+        if (w->stop_stage ==
+            STOP_TERMINATED) // it has been sent TERM: the next job must not meet that
+            worker_kill(core, number);
+    }
     window_update_idle(core, number);
 }
 
 void window_update_idle(struct core *core, uint32_t number) {
     struct worker *w = &core->workers[number];
     struct pool *pool = w->pool;
-    bool idle = w->state == WORKER_READY && w->n_out == 0 && w->n_free > 0;
+    bool idle = worker_takes_jobs(w) && w->n_out == 0 && w->n_free > 0;
     if (idle == w->idle)
         return;
     w->idle = idle;

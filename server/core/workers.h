@@ -82,6 +82,11 @@ struct worker {
     struct slot slot[JD_WINDOW_MAX];
 };
 
+// May it be sent jobs? Not once it was sent a signal.
+static inline bool worker_takes_jobs(const struct worker *w) {
+    return w->state == WORKER_READY && w->stop_stage == STOP_ASKED;
+}
+
 // ---- life (workers.c) ----
 void workers_init(struct core *core);
 void workers_start_some(struct core *core); // those that are EMPTY and may be started

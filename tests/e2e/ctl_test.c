@@ -315,6 +315,14 @@ Test(ctl, an_integral_has_one_part_for_each_worker) {
 
 // ---- looking and asking ----
 
+static bool names_task(const json_t *v, const char *name) {
+    const json_t *tasks = json_object_get(v, "tasks");
+    for (size_t i = 0; i < json_array_size(tasks); i++)
+        if (strcmp(text_of(json_array_get(tasks, i), "task"), name) == 0)
+            return true;
+    return false;
+}
+
 Test(ctl, status_workers_and_tasks_can_be_read_by_people_and_programs) {
     struct scene s;
     scene_set(&s, 2, NULL);
@@ -332,7 +340,7 @@ Test(ctl, status_workers_and_tasks_can_be_read_by_people_and_programs) {
     cr_assert_eq(json_array_size(json_object_get(v, "workers")), 2);
     json_decref(v);
     v = well_json(&s, ARGS("tasks", "--json"));
-    cr_assert_str_eq(text_of(json_array_get(json_object_get(v, "tasks"), 0), "task"), "ping");
+    cr_assert(names_task(v, "ping") && names_task(v, "demo.square") && !names_task(v, "pinq"));
     json_decref(v);
     v = well_json(&s, ARGS("--json")); // no command is status
     cr_assert_str_eq(text_of(v, "state"), "running");

@@ -104,10 +104,6 @@ Test(limits, M15_workers_that_cannot_be_started_are_tried_again_at_leisure) {
 
 // ---- jobs ----
 
-static jobd_submit_options no_options(void) {
-    return (jobd_submit_options){JOBD_OPTIONS(jobd_submit_options)};
-}
-
 Test(limits, jobs_over_max_jobs_are_refused) {
     enum { MOST = 5 };
     struct test_daemon d;
@@ -271,8 +267,7 @@ Test(limits, I7_names_are_what_they_should_be_or_refused) {
         "\xff\xfe",
         "a\x01",
         "../../etc/passwd",
-        "a234567890123456789012345678901234567890123456789012345678901234"
-        "5"};
+        "a2345678901234567890123456789012345678901234567890123456789012345"};
     static char longest[JD_NAME_MAX + 2];
     struct test_daemon d;
     struct raw_peer p;
@@ -343,12 +338,11 @@ Test(limits, arguments_are_the_tasks_business) {
     struct test_daemon d;
     struct test_client c;
     jobd_future *f;
-    jobd_submit_options opts = no_options();
     test_daemon_start(&d, &(struct test_daemon_options){.plugin = "evil"});
     test_client_open(&c, &d);
     for (size_t i = 0; i < JD_LEN(bad); i++) {
         cr_assert_eq(
-            jobd_submit(c.ex, "demo.square", (jobd_bytes){bad[i].bytes, bad[i].n}, &opts, &f), 0);
+            jobd_submit(c.ex, "demo.square", (jobd_bytes){bad[i].bytes, bad[i].n}, NULL, &f), 0);
         test_client_take_error(f, JOBD_E_TASK);
     }
     cr_assert_eq(test_daemon_status(c.conn, "worker_deaths"), 0);

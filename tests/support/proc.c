@@ -18,9 +18,19 @@
 
 #include "buf.h"
 
-enum { STARTED_MAX = 256, OUTPUT_MAX_BYTES = 16 << 20, PAUSE_MS = 2, ENV_MAX = 512 };
+enum {
+    STARTED_MAX = 256,
+    OUTPUT_MAX_BYTES = 16 << 20,
+    PAUSE_MS = 2,
+    LAST_ROUNDS = 1000,
+    ENV_MAX = 512
+};
 
-static pid_t started[STARTED_MAX]; // and not waited for; 0 = free
+// What was started and not waited for; pid 0 = free.
+static struct {
+    pid_t pid;
+    bool dies; // with us
+} started[STARTED_MAX];
 
 int64_t test_now_ms(void) {
     struct timespec ts;
@@ -35,22 +45,50 @@ void test_pause(int64_t since_ms, const char *what) {
 
 // ---- starting ----
 
-static void exchange(pid_t old, pid_t new) {
+// Notes a process (old = 0) or forgets one (new = 0).
+static void exchange(pid_t old, pid_t new, bool dies) {
     for (size_t i = 0; i < STARTED_MAX; i++) {
-        if (started[i] == old) {
-            started[i] = new;
+        if (started[i].pid == old) {
+            started[i].pid = new;
+            started[i].dies = dies;
             return;
         }
     }
     cr_assert_fail("process %d was not started here, or there are too many", (int)old);
 }
 
+// A test that has failed leaves nothing behind either.
+static void kill_everything(void) {
+    struct proc_list strays;
+    for (size_t i = 0; i < STARTED_MAX; i++) {
+        if (started[i].pid > 0 && started[i].dies) {
+            kill(started[i].pid, SIGKILL);
+            waitpid(started[i].pid, NULL, 0);
+            started[i].pid = 0;
+        }
+    }
+    for (int i = 0; i < LAST_ROUNDS; i++) {
+        proc_strays(&strays);
+        if (strays.n == 0)
+            return;
+        for (size_t k = 0; k < strays.n; k++)
+            kill(strays.at[k], SIGKILL);
+        poll(NULL, 0, PAUSE_MS);
+    }
+}
+
 pid_t proc_fork(bool dies) {
-    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    pid_t parent = getpid(), pid = fork();
+    static pid_t tidied;
+    pid_t parent = getpid();
+    if (tidied != parent) {
+        tidied = parent;
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+        atexit(kill_everything);
+    }
+    pid_t pid = fork();
     cr_assert_geq(pid, 0, "fork: %s", strerror(errno));
     if (pid > 0) {
-        exchange(0, pid);
+        exchange(0, pid, dies);
     } else if (dies) {
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
         if (getppid() != parent)
@@ -115,7 +153,7 @@ int proc_wait(pid_t pid) {
     close(pidfd);
     cr_assert_eq(r, 1, "process %d does not end", (int)pid);
     cr_assert_eq(waitpid(pid, &status, 0), pid);
-    exchange(pid, 0);
+    exchange(pid, 0, false);
     return status;
 }
 
@@ -245,7 +283,7 @@ uint64_t proc_cpu_ms(pid_t pid) {
 
 static bool was_started(pid_t pid) {
     for (size_t i = 0; i < STARTED_MAX; i++)
-        if (started[i] == pid)
+        if (started[i].pid == pid)
             return true;
     return false;
 }

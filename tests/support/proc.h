@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { TEST_PATIENCE_MS = 30000 }; // only a failing test waits this long
+enum { TEST_PATIENCE_MS = 60000 }; // only a failing test waits this long
 
 int64_t test_now_ms(void);
 void test_pause(int64_t since_ms, const char *what); // a moment; fails when patience is at its end

@@ -51,6 +51,20 @@ Test(buf, moves_when_it_cannot_grow) {
     jd_buf_free(&b);
 }
 
+Test(buf, compacts_before_it_grows) {
+    static const char bytes[200];
+    struct jd_buf b;
+    jd_buf_init(&b, 100000);
+    cr_assert_eq(jd_buf_append(&b, bytes, 200), 0);
+    const size_t cap = b.cap;
+    for (int i = 0; i < 100; i++) {
+        jd_buf_consume(&b, 150);
+        cr_assert_eq(jd_buf_append(&b, bytes, 150), 0);
+        cr_assert_eq(b.cap, cap);
+    }
+    jd_buf_free(&b);
+}
+
 Test(buf, steady_use_keeps_its_memory) {
     static const char bytes[500];
     struct jd_buf b;
