@@ -1,5 +1,6 @@
 // However a stream is cut into pieces, the same frames come out of it, and the same error ends it.
 // Input: one byte for the largest payload, one to seed the cuts, then the stream.
+#include "buf.h"
 #include "frame.h"
 #include "fuzz.h"
 

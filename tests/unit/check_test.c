@@ -170,6 +170,9 @@ Test(check, nested_bombs_are_refused_at_their_first_claim) {
     // Each head alone would fit what is left; together they do not.
     uint8_t shared[3 * 3 + 100] = {0xdc, 0, 90, 0xdc, 0, 90, 0xdc, 0, 90};
     cr_expect_eq(refused_at(shared, sizeof shared), 3u);
+    // Nor do they when the one that claims the most is not the innermost but one.
+    uint8_t around[3 * 3 + 30] = {0xdc, 0, 20, 0xdc, 0, 1, 0xdc, 0, 20};
+    cr_expect_eq(refused_at(around, sizeof around), 6u);
 }
 
 Test(check, an_item_may_not_eat_what_its_siblings_need) {
