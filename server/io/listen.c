@@ -17,7 +17,7 @@
 #include "log.h"
 
 enum {
-    FDS_KEPT = 64, // for workers, probes, files: never given to connections
+    FDS_KEPT = 64, // for workers, probes, files: not given to connections; a quarter, if there are few
     ACCEPTS_PER_TURN = 64,
 };
 #define RESUME_NS (100 * NS_PER_MS) // after the system refused us a descriptor
@@ -138,7 +138,8 @@ int listener_open(struct listener *l, struct loop *loop, const struct claim *c, 
     struct stat st;
     *l = (struct listener){.loop = loop, .path = c->path, .fd = -1};
     getrlimit(RLIMIT_NOFILE, &fds);
-    l->fd_limit = (int)JD_MIN(fds.rlim_cur, (rlim_t)INT32_MAX) - FDS_KEPT;
+    int fds_max = (int)JD_MIN(fds.rlim_cur, (rlim_t)INT32_MAX);
+    l->fd_limit = fds_max - JD_MIN(FDS_KEPT, fds_max / 4);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return fault_sys(f, FAULT_CREATE, "cannot make a socket");
