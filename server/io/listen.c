@@ -17,7 +17,8 @@
 #include "log.h"
 
 enum {
-    FDS_KEPT = 64, // for workers, probes, files: not given to connections; a quarter, if there are few
+    FDS_KEPT =
+        64, // for workers, probes, files: not given to connections; a quarter, if there are few
     ACCEPTS_PER_TURN = 64,
 };
 #define RESUME_NS (100 * NS_PER_MS) // after the system refused us a descriptor

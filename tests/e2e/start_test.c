@@ -95,7 +95,8 @@ Test(start, X4_the_longest_path_works_and_a_longer_one_is_refused) {
     d.socket[SUN_PATH_MAX] = '\0';
     test_daemon_run(&d);
     test_daemon_stop(&d);
-    strcat(d.socket, "y");
+    d.socket[SUN_PATH_MAX] = 'y';
+    d.socket[SUN_PATH_MAX + 1] = '\0';
     refuses(&d, EXIT_USAGE, "108 bytes", "107");
 
     char entry[160];
@@ -116,7 +117,7 @@ Test(start, M11_a_second_one_on_a_live_socket_is_refused) {
     char say[64];
     test_daemon_start(&first, &(struct test_daemon_options){.plugin = "evil"});
     test_daemon_prepare(&second, NULL);
-    strcpy(second.socket, first.socket);
+    memcpy(second.socket, first.socket, sizeof second.socket);
     snprintf(say, sizeof say, "pid %d", (int)first.pid);
     refuses(&second, EXIT_RUNNING, "already running on", say);
     test_client_open(&c, &first); // whose socket is still there

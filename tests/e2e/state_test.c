@@ -93,7 +93,7 @@ Test(state, M13_damaged_counters_are_refused_and_kept) {
     refuses(&c, "");
     refuses(&c, "garbage");
     for (size_t i = 0; i < n; i += 7) { // one wrong byte
-        strcpy(text, c.text);
+        memcpy(text, c.text, n + 1);
         text[i] = (char)(text[i] == '1' ? '2' : '1');
         refuses(&c, text);
     }
