@@ -315,6 +315,7 @@ Test(board, progress_is_the_newest_report) {
     jd_board_set_progress(&board, 9, 1, "");
     expect_progress(9, 1, "");
     expect_progress(8, 0, "");
+    jd_board_set_progress(&board, 9, 1, "of the job before");
     jd_board_clear_progress(&board, 9);
     expect_progress(9, 0, "");
 }

@@ -54,11 +54,11 @@ static inline void random_scalar(struct rng *g, struct jd_buf *b) {
 
 static inline void random_bytes(struct rng *g, struct jd_buf *b) {
     static const struct random_heads str = {0xa0, 31, 0xd9, 1}, bin = {0, 0, 0xc4, 1};
-    uint64_t n = rng_below(g, 8) ? rng_below(g, 40) : rng_below(g, 70000);
+    uint64_t n = rng_below(g, 64) ? rng_below(g, 40) : rng_below(g, 70000);
     random_head(g, b, rng_below(g, 2) ? str : bin, n);
-    for (uint64_t i = 0; i < n; i++) {
-        uint8_t byte = (uint8_t)rng_u64(g);
-        random_put(b, &byte, 1);
+    for (uint64_t i = 0; i < n; i += 8) {
+        uint64_t word = rng_u64(g);
+        random_put(b, &word, JD_MIN(n - i, (uint64_t)8));
     }
 }
 
