@@ -67,6 +67,7 @@ static bool on_started(struct core *core, uint32_t number, const struct board_st
         job_note(core, job, progress, note);
     }
     slot->shown = hash_of(s);
+    slot->progress = progress;
     uint64_t limit_ns = job_time_limit_ns(&core->jobs, job);
     if (limit_ns && core->now_ns - slot->since_ns >= limit_ns)
         stop_begin(core, number, s->slot, STOP_LIMIT);

@@ -115,7 +115,7 @@ static int put_worker(struct core *core, uint32_t number) {
         if (w->slot[i].state == SLOT_RUNNING)
             running = &w->slot[i];
     const struct job *job = running ? job_at(&core->jobs, running->job) : NULL;
-    struct map m = map_begin(&core->reply, 10);
+    struct map m = map_begin(&core->reply, 11);
     put_u64(&m, "worker", number);
     put_str(&m, "pool", w->pool->name);
     put_u64(&m, "pid", w->pid);
@@ -125,6 +125,7 @@ static int put_worker(struct core *core, uint32_t number) {
     put_u64(&m, "deaths", w->deaths);
     put_u64(&m, "job", job ? job->id : 0);
     put_str(&m, "task", job ? core->tasks.list[job->task].name : NULL);
+    put_f64(&m, "progress", running ? running->progress : 0);
     put_f64(&m, "running_s", running ? (double)(core->now_ns - running->since_ns) * 1e-9 : 0);
     JD_ASSERT(m.left == 0);
     return m.err;

@@ -40,6 +40,7 @@ enum { SLOT_NONE = 0xffff };
 struct slot {
     uint64_t seq;
     uint64_t since_ns; // RUNNING: the first sample that showed it
+    double progress;   // RUNNING: 0..1, as of the last sample
     uint32_t job;
     uint32_t est_ns;
     uint32_t bytes;

@@ -38,7 +38,7 @@ static jobd_reader value_of(jobd_bytes map, uint32_t n_pairs, const char *name) 
     return found;
 }
 
-enum { STATUS_PAIRS = 24, WORKER_PAIRS = 10, TASK_PAIRS = 6 };
+enum { STATUS_PAIRS = 24, WORKER_PAIRS = 11, TASK_PAIRS = 6 };
 
 static uint64_t number_in(jobd_bytes map, uint32_t n_pairs, const char *name) {
     jobd_reader r = value_of(map, n_pairs, name);
@@ -186,6 +186,7 @@ Test(core_stats, workers_in_all_their_states) {
         cr_expect_eq(number_in(row[i], WORKER_PAIRS, "job"), busy ? run.run.job : 0);
         cr_expect(text_is(row[i], WORKER_PAIRS, "task", busy ? "pure" : NULL));
         cr_expect_float_eq(float_in(row[i], WORKER_PAIRS, "running_s"), busy ? 0.25 : 0, 1e-9);
+        cr_expect_float_eq(float_in(row[i], WORKER_PAIRS, "progress"), 0, 1e-9);
         cr_expect_eq(number_in(row[i], WORKER_PAIRS, "deaths"),
                      (uint64_t)(i == dead || i == starting));
         if (i != starting)
