@@ -58,6 +58,15 @@ const char *jd_log_quote(char *out, size_t size, jobd_bytes text) {
     return out;
 }
 
+const char *jd_log_value(char *out, size_t size, const char *value) {
+    const unsigned char *p = (const unsigned char *)value;
+    while (*p > ' ' && *p != 0x7f && !strchr("\"\\=", *p))
+        p++;
+    if (*p == '\0' && p != (const unsigned char *)value)
+        return value;
+    return jd_log_quote(out, size, (jobd_bytes){value, strlen(value)});
+}
+
 const char *jd_log_level_name(enum jd_log_level level) {
     return level_names[level];
 }

@@ -20,6 +20,9 @@ void jd_log(enum jd_log_level level, const char *event, const char *fmt, ...) JD
 // Text of a peer, made fit for a line: quoted, control characters and quotes escaped, cut to size.
 // Returns out.
 const char *jd_log_quote(char *out, size_t size, jobd_bytes text);
+// The same for a value that rarely needs it, a path say: as it is if it has no blank, quote, '=' or
+// control character (and fits), else quoted. Returns out, or value itself.
+const char *jd_log_value(char *out, size_t size, const char *value);
 const char *jd_log_level_name(enum jd_log_level level);
 // -1 = no such level.
 int jd_log_level_of(const char *name);

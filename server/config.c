@@ -62,8 +62,11 @@ static int set_LIST(struct config_list *list, const char *value, struct range ra
     int r = copy ? 0 : refuse(why, "out of memory");
     while (r == 0 && (item = strsep(&rest, ","))) {
         item += strspn(item, " \t");
-        item[strcspn(item, " \t")] = '\0';
-        if (*item)
+        for (size_t n = strlen(item); n > 0 && strchr(" \t", item[n - 1]); n--)
+            item[n - 1] = '\0';
+        if (strpbrk(item, " \t"))
+            r = refuse(why, "'%s' holds a blank: separate entries with commas", item);
+        else if (*item)
             r = add_item(list, item, range, why);
     }
     jd_free(copy);

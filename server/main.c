@@ -16,6 +16,8 @@
 #include "log.h"
 #include "logsink.h"
 
+enum { LOG_PATH_BYTES = 256 };
+
 enum {
     FLAG_SOCKET = 's',
     FLAG_STATE = 'S',
@@ -59,6 +61,8 @@ static error_t on_option(int key, char *arg, struct argp_state *state) {
         a->config = arg;
         return 0;
     case FLAG_SOCKET:
+        if (!*arg)
+            argp_error(state, "--socket needs a path, not an empty one");
         a->socket = arg;
         return 0;
     case FLAG_STATE:
@@ -173,13 +177,16 @@ static int run_loop(const struct config *c, const struct loop_setup *setup, stru
     struct loop *loop = loop_new(setup, f);
     if (!loop)
         return -1;
+    char socket[LOG_PATH_BYTES], state[LOG_PATH_BYTES];
     jd_log(JD_LOG_INFO, "start", "version=%s pid=%d socket=%s state=%s workers=%u", JOBD_VERSION,
-           (int)getpid(), c->socket, c->state, (unsigned)c->workers);
+           (int)getpid(), jd_log_value(socket, sizeof socket, c->socket),
+           jd_log_value(state, sizeof state, c->state), (unsigned)c->workers);
     loop_run(loop);
     int r = state_settle(setup->state, core_next_id(loop->core));
     if (r < 0)
         jd_log(JD_LOG_ERROR, "state.unwritable",
-               "path=%s error=\"%s\" next_start=\"skips job ids\"", c->state, strerror(-r));
+               "path=%s error=\"%s\" next_start=\"skips job ids\"",
+               jd_log_value(state, sizeof state, c->state), strerror(-r));
     loop_free(loop);
     jd_log(JD_LOG_INFO, "stop", "pid=%d", (int)getpid());
     return 0;

@@ -158,9 +158,13 @@ static int error_of(jobd_task_ctx *ctx, int returned) {
         snprintf(ctx->message, sizeof ctx->message, "the task stopped as it was asked to");
         return JOBD_E_CANCELLED;
     }
-    if (!ctx->name[0] && !ctx->message[0])
+    if (ctx->name[0] || ctx->message[0])
+        return JOBD_E_TASK;
+    if (returned < 0 && strcmp(jobd_errname(returned), jobd_errname(1)) != 0)
         snprintf(ctx->message, sizeof ctx->message, "the task returned %s = %d (%s)",
                  jobd_errname(returned), returned, jobd_strerror(returned));
+    else
+        snprintf(ctx->message, sizeof ctx->message, "the task returned %d", returned);
     return JOBD_E_TASK;
 }
 

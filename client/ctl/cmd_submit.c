@@ -30,7 +30,8 @@ static const struct argp_option options[] = {
 static error_t on_time_limit(struct submission *s, const char *arg) {
     if (duration_parse(arg, &s->options.time_limit_ms) == 0)
         return 0;
-    return ctl_misuse(s->ctl, "write a duration with its units: 500ms, 90s, 5m, 1h30m",
+    return ctl_misuse(s->ctl,
+                      "write a duration with its units, up to 292 years: 500ms, 90s, 5m, 1h30m",
                       "--time-limit cannot be \"%.64s\"", arg);
 }
 

@@ -6,6 +6,7 @@
 
 #include "ctl.h"
 #include "json.h"
+#include "mem.h"
 #include "print.h"
 
 // All there is to say of a failure; NULL and 0 = there is none.
@@ -18,11 +19,24 @@ struct report {
     uint64_t job;
 };
 
+// Text of a task or of the command line, which may be no UTF-8: then each such byte is a '?'.
+static json_t *string_of(const char *text) {
+    json_t *s = json_string(text);
+    char *copy = s ? NULL : jd_strdup(text);
+    for (char *p = copy; p && *p; p++)
+        *p = (unsigned char)*p < 0x80 ? *p : '?';
+    if (copy)
+        s = json_string(copy);
+    jd_free(copy);
+    return s;
+}
+
 static void print_json(const struct report *r) {
-    json_t *e = json_pack("{s:s, s:s, s:s, s:i}", "code", jobd_errname(r->why->code), "name",
-                          r->why->name, "message", r->message, "exit", r->exit);
+    json_t *e =
+        json_pack("{s:s, s:o, s:o, s:i}", "code", jobd_errname(r->why->code), "name",
+                  string_of(r->why->name), "message", string_of(r->message), "exit", r->exit);
     if (r->hint)
-        json_object_set_new(e, "hint", json_string(r->hint));
+        json_object_set_new(e, "hint", string_of(r->hint));
     if (r->state)
         json_object_set_new(e, "state", json_string(r->state));
     if (r->job)
@@ -30,7 +44,7 @@ static void print_json(const struct report *r) {
     json_t *object = json_pack("{s:i, s:o}", "v", 1, "error", e);
     if (object)
         ctl_json_write(stderr, object);
-    else // the names or texts are no UTF-8, or memory is out
+    else // memory is out
         fprintf(stderr, "{\"v\":1,\"error\":{\"code\":\"%s\"}}", jobd_errname(r->why->code));
     putc('\n', stderr);
     json_decref(object);

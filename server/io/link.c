@@ -129,7 +129,7 @@ static void append(struct link *l, const struct jd_msg *msg) {
         // The core counts on this message: only an end of the worker settles what it was about.
         jd_log(JD_LOG_ERROR, "worker.unsendable", "worker=%u pid=%d error=%s", l->worker,
                (int)l->pid, jobd_errname(r));
-        kill(-l->pid, SIGKILL);
+        spawn_signal(l->pid, l->pidfd, SIGKILL);
     }
     list_append(&ls->dirty, &l->dirty_node);
 }
@@ -168,7 +168,7 @@ void links_hang_up(struct links *ls, uint32_t worker) {
 // Until it is reaped the process id is its own, and so is the group.
 void links_signal(struct links *ls, uint32_t worker, int sig) {
     if (ls->at[worker])
-        kill(-ls->at[worker]->pid, sig);
+        spawn_signal(ls->at[worker]->pid, ls->at[worker]->pidfd, sig);
 }
 
 void links_flush(struct links *ls) {
@@ -205,7 +205,7 @@ static void end_of_output(struct link *l) {
     watch(l);
     // One that was asked to end may have something to put away first.
     if (!l->hung_up)
-        kill(-l->pid, SIGKILL);
+        spawn_signal(l->pid, l->pidfd, SIGKILL);
     l->due_ns = l->loop->now_ns + ENDING_NS;
     list_append(&ls->ending, &l->ending_node);
 }
@@ -290,7 +290,8 @@ static void bury(struct link *l) {
     struct loop *loop = l->loop;
     struct links *ls = &loop->links;
     size_t n, total = 0;
-    kill(-l->pid, SIGKILL); // whoever is left of its group, while the id is still its own
+    spawn_signal(l->pid, l->pidfd,
+                 SIGKILL); // whoever is left of its group, while the id is still its own
     int status = spawn_reap(l->pidfd);
     while (total < LINK_LAST_BYTES && (n = read_some(l)) > 0)
         total += n;
@@ -322,7 +323,7 @@ void links_tick(struct links *ls) {
         if (l->due_ns > ls->loop->now_ns)
             return;
         list_take_out(&l->ending_node);
-        kill(-l->pid, SIGKILL);
+        spawn_signal(l->pid, l->pidfd, SIGKILL);
     }
 }
 
@@ -344,7 +345,7 @@ void links_close_all(struct links *ls) {
         struct link *l = ls->at[i];
         if (!l)
             continue;
-        kill(-l->pid, SIGKILL);
+        spawn_signal(l->pid, l->pidfd, SIGKILL);
         spawn_reap(l->pidfd);
         forget(l);
     }
@@ -390,7 +391,7 @@ static int adopt(struct link *l, const struct child *child) {
     output_init(&l->output, l->loop, child->output, l->worker, (uint32_t)child->pid);
     int r = open_handles(l);
     if (r < 0) {
-        kill(-l->pid, SIGKILL);
+        spawn_signal(l->pid, l->pidfd, SIGKILL);
         spawn_reap(l->pidfd);
         close_all(l);
         return r;

@@ -20,6 +20,7 @@ void loop_now(struct loop *loop) {
 // ---- what the core asks of the loop itself ----
 
 void loop_reserve_ids(struct loop *loop, uint64_t limit) {
+    char path[256];
     int r = state_reserve(loop->state, limit);
     bool failed_before = loop->ids_due_ns > 0;
     loop->ids_limit = limit;
@@ -27,8 +28,8 @@ void loop_reserve_ids(struct loop *loop, uint64_t limit) {
     if (r == 0)
         pump_post(&loop->pump, &(struct event){.kind = EVENT_IDS, .limit = limit});
     else if (!failed_before)
-        jd_log(JD_LOG_ERROR, "state.unwritable", "path=%s error=\"%s\"", loop->state->path,
-               strerror(-r));
+        jd_log(JD_LOG_ERROR, "state.unwritable", "path=%s error=\"%s\"",
+               jd_log_value(path, sizeof path, loop->state->path), strerror(-r));
 }
 
 void loop_leave(struct loop *loop) {

@@ -115,7 +115,7 @@ static int probe(const struct spawner *s, const struct pid_list *spared, const c
         return -1;
     }
     bool in_time = wait_for_end(&p);
-    kill(-p.child.pid, SIGKILL);
+    spawn_signal(p.child.pid, p.child.pidfd, SIGKILL);
     int status = spawn_reap(p.child.pidfd);
     close(p.child.pidfd);
     while (listen_to(&p))
@@ -129,7 +129,7 @@ static int probe(const struct spawner *s, const struct pid_list *spared, const c
 int probe_plugins(const struct spawner *s, const struct pid_list *spared, char **plugins,
                   size_t *n_plugins) {
     enum { PROBED = 2, FIRST_GOOD }; // places in argv
-    char reason[PROBE_SAYS_BYTES];
+    char reason[PROBE_SAYS_BYTES], quoted[PROBE_SAYS_BYTES];
     size_t n = 0, n_args = FIRST_GOOD;
     const char **argv = jd_zalloc((FIRST_GOOD + 2 * *n_plugins + 1) * sizeof *argv);
     if (!argv)
@@ -144,7 +144,8 @@ int probe_plugins(const struct spawner *s, const struct pid_list *spared, char *
             plugins[n++] = plugins[i];
             continue;
         }
-        jd_log(JD_LOG_ERROR, "plugin.refused", "path=%s reason=%s", plugins[i], reason);
+        jd_log(JD_LOG_ERROR, "plugin.refused", "path=%s reason=%s",
+               jd_log_value(quoted, sizeof quoted, plugins[i]), reason);
         jd_free(plugins[i]);
     }
     *n_plugins = n;

@@ -205,13 +205,21 @@ int spawn_child(const struct spawner *s, const char *const argv[], int sock, int
     int pidfd = pidfd_open(pid, 0); // nobody else reaps, so it is this very process
     if (pidfd < 0) {
         err = errno;
-        kill(-pid, SIGKILL);
+        spawn_signal(pid, -1, SIGKILL);
         waitpid(pid, NULL, 0);
         close(pipe_fds[0]);
         return -err;
     }
     *ret = (struct child){.pid = pid, .pidfd = pidfd, .output = pipe_fds[0]};
     return 0;
+}
+
+void spawn_signal(pid_t pid, int pidfd, int sig) {
+    kill(-pid, sig);
+    if (pidfd >= 0)
+        pidfd_send_signal(pidfd, sig, NULL, 0);
+    else
+        kill(pid, sig);
 }
 
 int spawn_reap(int pidfd) {

@@ -33,6 +33,9 @@ void spawner_free(struct spawner *s);
 // 0 | -errno; then nothing was started.
 int spawn_child(const struct spawner *s, const char *const argv[], int sock, int board,
                 struct child *ret);
+// To a child that is not reaped yet (until then its ids are its own): to its process group, and to
+// itself, as it may have left that. pidfd: -1 = none.
+void spawn_signal(pid_t pid, int pidfd, int sig);
 // Reaps; the pidfd is readable. A wait status for WIFEXITED and its like.
 int spawn_reap(int pidfd);
 
