@@ -339,7 +339,7 @@ Test(jobs, W17_a_job_past_its_time_limit_stops_when_asked) {
 }
 
 Test(jobs, W18_W19_a_job_that_is_deaf_or_stopped_is_killed_with_its_worker) {
-    static const char *const tasks[] = {"evil.ignore_term", "evil.stop"};
+    static const char *const tasks[] = {"evil.ignore_term", "evil.stop", "evil.leave_group"};
     struct scene s;
     scene_set(&s, 1, "grace_ms = 50\n");
     for (size_t i = 0; i < JD_LEN(tasks); i++) {

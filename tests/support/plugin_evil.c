@@ -104,6 +104,13 @@ static int ignore_term(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes arg
     return 0;
 }
 
+// Out of reach of a signal to its own process group, in that of the daemon's.
+static int leave_group(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
+    if (setpgid(0, getpgid(getppid())) < 0)
+        return JOBD_E_SYS;
+    return ignore_term(host, ctx, args);
+}
+
 // ---- processes left behind ----
 
 // The grandchild has left its parent, its session and its process group; it ends by itself long
@@ -219,6 +226,7 @@ static const jobd_task_def tasks[] = {
     {"evil.segv", segv, 0, "[] -> never: SIGSEGV"},
     {"evil.segv_idempotent", segv, JOBD_TASK_IDEMPOTENT, "[] -> never: SIGSEGV, every time"},
     {"evil.stop", stop, 0, "[] -> nil, once somebody continues the process"},
+    {"evil.leave_group", leave_group, 0, "[] -> never: a member of the daemon's process group"},
     {"evil.ignore_term", ignore_term, 0, "[] -> never: deaf to SIGTERM and to the stop flag"},
     {"evil.fork_daemon", leave_daemon, 0, "[] -> process id of a daemon that is left behind"},
     {"evil.hang_with_daemon", hang_with_daemon, 0, "[] -> never; the daemon's id is the note"},

@@ -78,6 +78,14 @@ Test(log, quotes_what_a_peer_sent) {
     expect_quoted("caf\xc3\xa9", 5, "\"caf\xc3\xa9\"");
 }
 
+Test(log, a_value_is_quoted_where_it_must_be) {
+    char out[64];
+    cr_expect_str_eq(jd_log_value(out, sizeof out, "/run/jobd/sock"), "/run/jobd/sock");
+    cr_expect_str_eq(jd_log_value(out, sizeof out, "/a b"), "\"/a b\"");
+    cr_expect_str_eq(jd_log_value(out, sizeof out, "/a\nevent=b"), "\"/a\\x0aevent=b\"");
+    cr_expect_str_eq(jd_log_value(out, sizeof out, ""), "\"\"");
+}
+
 Test(log, what_is_quoted_always_fits_and_holds_no_control_character) {
     struct rng g = rng_begin("log");
     for (int round = 0; round < 20000; round++) {

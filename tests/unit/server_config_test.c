@@ -97,6 +97,8 @@ Test(config, says_where_it_is_wrong) {
     expect_refused("[jobd]\nworkers = 1\n", 2, "there are no sections, but here is [jobd]");
     expect_refused("workers = 1\nnonsense\n", 2, "this is not 'key = value'");
     expect_refused("plugins = a.so\n", 1, "'a.so' is not an absolute path");
+    expect_refused("plugins = /a.so /b.so\n", 1,
+                   "'/a.so /b.so' holds a blank: separate entries with commas");
 }
 
 Test(config, the_first_mistake_is_the_one_reported) {

@@ -117,7 +117,7 @@ Test(ctx, an_error_without_a_word_gets_one) {
 }
 
 Test(ctx, a_number_that_is_no_error_is_one) {
-    expect_error(outcome(5), JOBD_E_TASK, "", "= 5");
+    expect_error(outcome(5), JOBD_E_TASK, "", "returned 5");
 }
 
 Test(ctx, the_last_job_leaves_nothing_to_the_next) {
