@@ -232,6 +232,8 @@ Test(start, X1_another_user_is_kept_out_by_each_lock_alone) {
 
 Test(start, X1_root_may_use_the_daemon_of_a_user) {
     need_root();
+    if (!proc_may_run(NOBODY, JOBD_PATH))
+        cr_skip_test("SKIPPED: another user cannot reach %s", JOBD_PATH);
     struct test_daemon d;
     struct raw_peer p;
     test_daemon_start(&d, &(struct test_daemon_options){.uid = NOBODY});

@@ -316,3 +316,10 @@ void proc_no_strays(void) {
     cr_assert_fail("%zu processes were left behind, the first is %d: %s", strays.n,
                    (int)strays.at[0], name);
 }
+
+bool proc_may_run(uid_t uid, const char *path) {
+    cr_assert_eq(seteuid(uid), 0);
+    bool may = faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
+    cr_assert_eq(seteuid(0), 0);
+    return may;
+}

@@ -71,4 +71,7 @@ void proc_strays(struct proc_list *ret);
 // Waits until there is none. Those that stay are named, killed, and fail the test.
 void proc_no_strays(void);
 
+// May that user run this program? It may lie under a directory that is closed to others. For root.
+bool proc_may_run(uid_t uid, const char *path);
+
 #endif
