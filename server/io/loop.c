@@ -3,7 +3,9 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "mem.h"
@@ -47,6 +49,7 @@ static void close_everything(struct loop *loop) {
     links_close_all(&loop->links);
     uv_close((uv_handle_t *)&loop->orphans.timer, NULL);
     uv_close((uv_handle_t *)&loop->timer, NULL);
+    close(loop->timer_fd);
     uv_close((uv_handle_t *)&loop->prepare, NULL);
     for (int i = 0; i < LOOP_SIGNALS; i++)
         uv_close((uv_handle_t *)&loop->signals[i], NULL);
@@ -65,8 +68,13 @@ static uint64_t next_deadline(const struct loop *loop) {
     return first;
 }
 
-static void on_timer(uv_timer_t *timer) {
+static void on_timer(uv_poll_t *timer, int status, int events) {
     struct loop *loop = timer->data;
+    uint64_t expirations;
+    (void)status;
+    (void)events;
+    if (read(loop->timer_fd, &expirations, sizeof expirations) < 0)
+        return;
     loop_now(loop);
     loop->armed_ns = UINT64_MAX;
     peers_tick(&loop->peers);
@@ -78,18 +86,19 @@ static void on_timer(uv_timer_t *timer) {
         pump_feed(&loop->pump, &(struct event){.kind = EVENT_TICK});
 }
 
+// A timerfd that is set only for something earlier: it stays set across turns, while a timeout of
+// epoll_wait would program the clock of the machine anew each time the loop sleeps. It may go off with
+// nothing to do.
 static void arm_timer(struct loop *loop) {
     uint64_t at = next_deadline(loop);
-    if (at == loop->armed_ns)
+    if (at >= loop->armed_ns)
         return;
+    at = JD_MAX(at, UINT64_C(1)); // 0 would mean: never
+    const struct itimerspec when = {
+        .it_value = {.tv_sec = (time_t)(at / NS_PER_S), .tv_nsec = (long)(at % NS_PER_S)}};
     loop->armed_ns = at;
-    if (at == UINT64_MAX) {
-        uv_timer_stop(&loop->timer);
-        return;
-    }
-    uint64_t left = at > loop->now_ns ? at - loop->now_ns : 0;
-    uv_update_time(&loop->uv);
-    uv_timer_start(&loop->timer, on_timer, (left + NS_PER_MS - 1) / NS_PER_MS, 0);
+    int r = timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+    JD_ASSERT(r == 0);
 }
 
 static void on_turn_end(uv_prepare_t *prepare) {
@@ -122,7 +131,7 @@ static void on_signal(uv_signal_t *handle, int signum) {
 static int start_handles(struct loop *loop) {
     static const int signums[LOOP_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
     int r = 0;
-    uv_timer_init(&loop->uv, &loop->timer);
+    uv_poll_start(&loop->timer, UV_READABLE, on_timer);
     uv_prepare_init(&loop->uv, &loop->prepare);
     loop->timer.data = loop->prepare.data = loop;
     uv_prepare_start(&loop->prepare, on_turn_end);
@@ -148,9 +157,22 @@ static int start_rooms(struct loop *loop, const struct loop_setup *setup) {
     return 0;
 }
 
+// The loop and its timer: what everything else hangs on. False = there is neither.
+static bool start_uv(struct loop *loop) {
+    if (uv_loop_init(&loop->uv) < 0)
+        return false;
+    loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (loop->timer_fd >= 0 && uv_poll_init(&loop->uv, &loop->timer, loop->timer_fd) == 0)
+        return true;
+    if (loop->timer_fd >= 0)
+        close(loop->timer_fd);
+    uv_loop_close(&loop->uv);
+    return false;
+}
+
 struct loop *loop_new(const struct loop_setup *setup, struct fault *f) {
     struct loop *loop = jd_zalloc(sizeof *loop);
-    if (!loop || uv_loop_init(&loop->uv) < 0) {
+    if (!loop || !start_uv(loop)) {
         fault_set(f, FAULT_INTERNAL, "out of memory or descriptors at the start");
         jd_free(loop);
         return NULL;

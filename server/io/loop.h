@@ -19,7 +19,8 @@ enum { LOOP_READ_BYTES = 65536, LOOP_SIGNALS = 3 };
 
 struct loop {
     uv_loop_t uv;
-    uv_timer_t timer;
+    uv_poll_t timer;
+    int timer_fd;
     uv_prepare_t prepare;
     uv_signal_t signals[LOOP_SIGNALS];
     uint64_t now_ns;   // of the event being handled: one look at the clock serves all its messages

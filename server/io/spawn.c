@@ -225,6 +225,9 @@ void spawn_signal(pid_t pid, int pidfd, int sig) {
 int spawn_reap(int pidfd) {
     siginfo_t info = {0};
     int r;
+    // A pidfd may be readable when the first thread is gone and the others are about to go. libuv has
+    // made it non-blocking; here the rest is waited for, which is killed or ending.
+    fcntl(pidfd, F_SETFL, 0);
     do
         r = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED);
     while (r < 0 && errno == EINTR);
