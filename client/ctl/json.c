@@ -136,10 +136,6 @@ static int read_value(jobd_reader *r, unsigned depth, json_t **ret) {
     return type == JOBD_T_ARRAY ? read_array(r, depth + 1, ret) : read_map(r, depth + 1, ret);
 }
 
-int ctl_json_read(jobd_reader *r, json_t **ret) {
-    return read_value(r, 0, ret);
-}
-
 int ctl_json_of(jobd_bytes bytes, json_t **ret) {
     if (bytes.len == 0)
         return done(json_null(), ret);

@@ -17,9 +17,8 @@
 
 enum { CTL_JSON_DEPTH_MAX = 64 };
 
-// The value at r, new. 0 | JOBD_E_PROTO (no value, or nested too deep) | JOBD_E_NOMEM.
-int ctl_json_read(jobd_reader *r, json_t **ret);
-// All of bytes as one value; no bytes are null.
+// All of bytes as one value, new; no bytes are null.
+// 0 | JOBD_E_PROTO (not one value, or nested too deep) | JOBD_E_NOMEM.
 int ctl_json_of(jobd_bytes bytes, json_t **ret);
 // Append v to a builder. 0 | JOBD_E_INVAL (bad "$bin" or "$u64") | what jobd_args_*() returns.
 int ctl_json_build(const json_t *v, jobd_args *a);
