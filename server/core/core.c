@@ -60,8 +60,9 @@ uint64_t core_next_deadline(const struct core *core) {
 
 // Ids are used up in blocks that somebody made safe; the next block is asked for at half.
 static void ask_for_ids(struct core *core) {
-    if (core->ids_asked || core->id_limit - core->next_id > CORE_ID_BLOCK / 2)
-        return;
+    bool enough = core->id_limit - core->next_id > CORE_ID_BLOCK / 2;
+    if (core->ids_asked || core->stopping || enough)
+        return; // who stops takes no more jobs
     core->ids_asked = true;
     core_emit(core, EFFECT_RESERVE_IDS)->limit = core->id_limit + CORE_ID_BLOCK;
 }

@@ -75,6 +75,16 @@ Test(core_submit, the_next_block_of_ids_is_asked_for_at_half) {
     world_free(&w);
 }
 
+Test(core_submit, a_core_that_stops_asks_for_no_more_ids) {
+    struct core_config cfg = world_config();
+    cfg.id_limit = CORE_ID_BLOCK / 2 + 1; // half is gone from the start
+    world_init(&w, &cfg);
+    world_feed(&w, &(struct event){.kind = EVENT_STOP});
+    cr_expect_eq(world_count(&w, EFFECT_EXIT), 1u);
+    cr_expect_eq(world_count(&w, EFFECT_RESERVE_IDS), 0u, "nobody is left to answer");
+    world_free(&w);
+}
+
 Test(core_submit, out_of_ids_means_try_again) {
     struct core_config cfg = world_config();
     cfg.id_limit = 3;
