@@ -9,6 +9,7 @@
 enum jd_shape { JD_REQUEST = 0, JD_REPLY = 1, JD_EVENT = 2 };
 
 #define JD_C_U64 uint64_t
+#define JD_C_I64 int64_t
 #define JD_C_BOOL bool
 #define JD_C_F64 double
 #define JD_C_STR jobd_bytes

@@ -9,6 +9,9 @@
 static inline bool set_U64(uint64_t v) {
     return v != 0;
 }
+static inline bool set_I64(int64_t v) {
+    return v != 0;
+}
 static inline bool set_BOOL(bool v) {
     return v;
 }
@@ -22,6 +25,10 @@ static inline bool set_STR(jobd_bytes v) {
 #define set_RAW set_STR
 
 static inline size_t size_U64(uint64_t v) {
+    (void)v;
+    return JD_PUT_MAX;
+}
+static inline size_t size_I64(int64_t v) {
     (void)v;
     return JD_PUT_MAX;
 }
@@ -39,6 +46,7 @@ static inline size_t size_STR(jobd_bytes v) {
 #define size_RAW size_STR
 
 #define put_U64 jd_put_uint64
+#define put_I64 jd_put_int64
 #define put_F64 jd_put_double
 static inline void put_BOOL(struct jd_out *out, bool v) {
     if (v)

@@ -9,6 +9,12 @@
 static inline bool get_U64(jobd_reader *r, uint64_t limit, uint64_t *ret) {
     return jd_read_u64(r, ret) == 0 && (limit == 0 || *ret <= limit);
 }
+static inline bool get_I64(jobd_reader *r, uint64_t limit, int64_t *ret) {
+    if (jobd_read_i64(r, ret) < 0)
+        return false;
+    uint64_t distance = *ret < 0 ? -(uint64_t)*ret : (uint64_t)*ret;
+    return limit == 0 || distance <= limit;
+}
 static inline bool get_BOOL(jobd_reader *r, uint64_t limit, bool *ret) {
     (void)limit;
     return jobd_read_bool(r, ret) == 0;

@@ -139,6 +139,8 @@ static void handle(struct core *core, const struct event *e) {
     case EVENT_REVOKED:
         window_on_revoked(core, e);
         return;
+    case EVENT_OUTPUT:
+        return;
     case EVENT_WORKER_DIED:
         death_on_died(core, e);
         return;

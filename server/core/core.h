@@ -13,8 +13,26 @@
 enum { STEP_OBJECTS_MAX = 1000 }; // jobs or workers one step may touch; the rest waits for the next
 #define CORE_ID_BLOCK (UINT64_C(1) << 28) // job ids are reserved in blocks of this many
 
+struct core_pool {
+    const char *name;
+    uint32_t n_workers;
+    uint32_t n_threads;         // of each worker
+    const char *initializer;    // a task; NULL = none
+    jobd_bytes init_args;       // one msgpack array
+    uint64_t recycle_jobs;      // 0 = never
+    uint64_t recycle_rss_bytes; // 0 = never
+    uint32_t max_lent;          // 0 = as many as workers
+};
+
 struct core_config {
-    uint32_t n_workers;        // of the pool "default"; 1..JD_WORKERS_MAX
+    uint32_t n_workers;            // of the pool "default"; 1..JD_WORKERS_MAX
+    uint32_t n_cpus;               // threads of the pool "threads"
+    const struct core_pool *pools; // further ones, from the configuration
+    uint32_t n_pools;
+    uint32_t max_workers;      // of all pools and processes together; their numbers are below it
+    uint32_t max_kept;         // finished jobs that stay visible
+    uint64_t keep_ns;          // for so long
+    uint64_t max_kept_bytes;   // of results that are kept
     uint32_t max_clients;      // connections at once
     uint32_t max_jobs;         // queued or running
     uint64_t max_queued_bytes; // arguments held

@@ -56,6 +56,8 @@ static void carry_out(struct pump *p, const struct effect *fx) {
     case EFFECT_CLOSE:
         peers_bye(&loop->peers, fx->peer, fx->error, fx->text);
         return;
+    case EFFECT_ADOPT_FDS:
+        return;
     case EFFECT_SPAWN:
         links_spawn(&loop->links, fx->worker);
         return;

@@ -71,6 +71,7 @@ static void carry_out(struct sim *sim, const struct effect *fx) {
         sim->exited = true;
         return;
     case EFFECT_OPEN:
+    case EFFECT_ADOPT_FDS:
     case EFFECT_WORKER_SEND:
         return;
     }

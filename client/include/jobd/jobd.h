@@ -50,6 +50,10 @@ typedef struct jobd_conn jobd_conn;
 typedef struct jobd_executor jobd_executor;
 typedef struct jobd_future jobd_future;
 typedef struct jobd_completion jobd_completion;
+typedef struct jobd_map_iter jobd_map_iter;
+typedef struct jobd_process jobd_process;
+typedef struct jobd_pipe jobd_pipe;
+struct jobd_task_def; /* jobd/task.h */
 
 /** First member of every options struct:
  *      &(jobd_x_options){JOBD_OPTIONS(jobd_x_options), .field = 1}
@@ -204,16 +208,32 @@ JOBD_API int jobd_conn_flush(jobd_conn *conn, int64_t timeout_ms);
 
 typedef struct jobd_executor_options {
     size_t struct_size;
-    const char *pool; /**< the pool to submit to; default "default" */
+    const char *pool;     /**< the pool to submit to; default "default" */
+    uint32_t max_workers; /**< its jobs sent or running at once, at most; default: no limit */
 } jobd_executor_options;
 
 typedef struct jobd_submit_options {
     size_t struct_size;
-    int64_t time_limit_ms; /**< run time allowed, from the first time the job is seen running; then
+    int64_t time_limit_ms;  /**< run time allowed, from the first time the job is seen running; then
                                 it is asked to stop, terminated and killed: JOBD_E_DEADLINE;
                                 default none */
-    uint32_t max_lost;     /**< times a job that is not idempotent may be run again after a worker
+    uint32_t max_lost;      /**< times a job that is not idempotent may be run again after a worker
                                 died under it; default 0, most 2. Idempotent tasks always have 2 */
+    int32_t priority;       /**< -127..127: smaller runs first; ties in the order of submission;
+                                default 0 */
+    int64_t delay_ms;       /**< earliest start, from now; default 0 */
+    int64_t deadline_ms;    /**< for everything, waiting and retries too, from now; then
+                                JOBD_E_DEADLINE; default none */
+    uint32_t max_retries;   /**< times the job may run again after its task failed (JOBD_E_TASK);
+                                default 0, most 255 */
+    int64_t retry_delay_ms; /**< before the first of these; doubled for each further one, at most an
+                                 hour; default 100 */
+    const char *key;   /**< idempotency key: while a job of this key is unfinished, or kept as a
+                                 finished detached one, another submit with it gets that job; <= 128
+                                 bytes; default none */
+    const char *label; /**< shown by jobctl; <= 128 bytes; default none */
+    bool detached;     /**< the job outlives this connection, and its result is kept for a while:
+                                 jobd_future_attach() */
 } jobd_submit_options;
 
 /** Open an executor: the handle to submit with.
@@ -229,6 +249,21 @@ JOBD_API int jobd_executor_open(jobd_conn *conn, const jobd_executor_options *op
  *  Returns  nothing.   Blocks  no.   Thread  [CONN][CB].   Since  0.1.   Wire  executor.close. */
 JOBD_API void jobd_executor_free(jobd_executor *ex);
 
+/** Shut an executor down: submitting to it is an error from now on (JOBD_E_STATE). May be called
+ *  again. Jobs that are neither cancelled nor stopped go on.
+ *  Shape    flags: JOBD_SHUTDOWN_*, or 0.
+ *  Returns  1 all its futures are done | 0 not within timeout_ms | JOBD_E_DEADLK | JOBD_E_CLOSED and
+ *           its like.
+ *  Blocks   up to timeout_ms: JOBD_FOREVER is Python's wait=True, JOBD_NOWAIT its wait=False.
+ *  Thread   [CONN] (with 0 also [CB]).   Since  0.1.   Wire  job.cancel, job.abort.
+ *  Source   concurrent.futures.Executor.shutdown, ProcessPoolExecutor.kill_workers. */
+JOBD_API int jobd_executor_shutdown(jobd_executor *ex, unsigned flags, int64_t timeout_ms);
+
+enum {
+    JOBD_SHUTDOWN_CANCEL_FUTURES = 1u << 0, /**< cancel what has not started */
+    JOBD_SHUTDOWN_KILL_RUNNING = 1u << 1    /**< and abort what runs, after JOBD_GRACE_MS each */
+};
+
 /** Submit one job.
  *  Shape    task: a registered name; args: one msgpack array, see jobd_args_new().
  *  Owns     ex borrowed · task, args, opts copied · *ret_future owned: jobd_future_unref().
@@ -237,7 +272,8 @@ JOBD_API void jobd_executor_free(jobd_executor *ex);
  *           JOBD_E_INVAL | JOBD_E_NOMEM | JOBD_E_CLOSED. The future: JOBD_E_NOTASK | JOBD_E_TASK |
  *           JOBD_E_WORKER_DIED | JOBD_E_DEADLINE | JOBD_E_KILLED | JOBD_E_CANCELLED |
  *           JOBD_E_RESULT_TOO_BIG | JOBD_E_STOPPING | JOBD_E_LIMIT | JOBD_E_NOENT | JOBD_E_NOMEM
- *           (for its result) | JOBD_E_CLOSED (the connection died).
+ *           (for its result) | JOBD_E_CLOSED (the connection died). JOBD_E_STATE: the executor was shut
+ *           down.
  *  Blocks   no; the bytes leave at the next process, wait or flush, when a blocking call has to
  *           wait, or at 32 KiB.
  *  Thread   [CONN][CB].   Since  0.1.   Wire  job.submit, job.state, job.done.
@@ -260,6 +296,12 @@ typedef void (*jobd_done_fn)(jobd_future *future, void *arg);
 /** Something became known of a future that is not done: it runs, made progress, or runs again. */
 typedef void (*jobd_note_fn)(jobd_future *future, const char *text, void *arg);
 
+/** The task wrote a line to its log. level: as jobd_host.log(). */
+typedef void (*jobd_log_fn)(jobd_future *future, int level, const char *line, void *arg);
+
+/** The process wrote something, on its stdout or stderr. */
+typedef void (*jobd_output_fn)(jobd_future *future, jobd_bytes data, void *arg);
+
 typedef struct jobd_job_info {
     size_t struct_size;
     uint64_t job_id;     /**< 0 = the daemon has not answered yet */
@@ -269,6 +311,7 @@ typedef struct jobd_job_info {
     double progress;     /**< 0..1, as last reported by the task */
     uint64_t run_ns;     /**< run time in the worker, when done */
     uint64_t done_order; /**< 1 for the connection's first future to be done, 2, ...; 0 = not */
+    int status;          /**< of a process that has ended: its exit code, or -signal */
 } jobd_job_info;
 
 /** The state of a future.
@@ -298,6 +341,28 @@ JOBD_API bool jobd_future_cancelled(const jobd_future *f);
  *  Thread   [CONN] (with 0 also [CB]).   Since  0.1.   Wire  job.cancel.
  *  Source   concurrent.futures.Future.cancel. */
 JOBD_API int jobd_future_cancel(jobd_future *f, int64_t timeout_ms);
+
+#define JOBD_GRACE_MS ((int64_t)1000) /**< what Python's users expect between asking and killing */
+
+/** Stop a job, also one that runs: it is asked to stop (jobd_host.cancelled); after grace_ms its
+ *  worker gets SIGTERM, after as long again its whole process tree is killed. With a grace of 0 it is
+ *  killed at once. A worker of several threads is only asked, unless `force`: then it is killed, and
+ *  the jobs beside this one end or run again by their own rules. A result that comes before that
+ *  counts. The future ends with JOBD_E_KILLED, or is cancelled if the job never ran.
+ *  Units    grace_ms: milliseconds.
+ *  Returns  0 the wish is queued, as a submit is (also when the future is done) | JOBD_E_INVAL |
+ *           JOBD_E_NOMEM | JOBD_E_CLOSED.
+ *  Blocks   no.   Thread  [CONN][CB].   Since  0.1.   Wire  job.abort.
+ *  Source   pebble.ProcessFuture.cancel, and cooperative flags as in threading programs. */
+JOBD_API int jobd_future_abort(jobd_future *f, int64_t grace_ms, bool force);
+
+/** A future for a job that somebody else submitted, or this program in an earlier life.
+ *  Owns     *ret owned: jobd_future_unref().
+ *  Returns  0 | JOBD_E_NOMEM | JOBD_E_AGAIN | JOBD_E_CLOSED. The future: as jobd_submit(), and
+ *           JOBD_E_NOENT (no such job, or it is forgotten; the result of a job that is not detached
+ *           went to its submitter: the future has no bytes then).
+ *  Blocks   no.   Thread  [CONN][CB].   Since  0.1.   Wire  job.attach, job.done. */
+JOBD_API int jobd_future_attach(jobd_conn *conn, uint64_t job_id, jobd_future **ret);
 
 /** The result: one msgpack value, or no bytes for a task that set none.
  *  Owns     *ret_value is a view, valid until the last unref.
@@ -330,6 +395,14 @@ JOBD_API int jobd_future_add_done_callback(jobd_future *f, jobd_done_fn fn, void
  *  Returns  0 | JOBD_E_STATE (the future is done).
  *  Blocks   no.   Thread  [CONN][CB].   Since  0.1.   Wire  job.state. */
 JOBD_API int jobd_future_on_note(jobd_future *f, jobd_note_fn fn, void *arg);
+
+/** Call fn for every line that the task logs. One fn per future; NULL takes it away. Without one the
+ *  lines are only in the daemon's own log. Lines that come while a call waits for other futures are
+ *  dropped, as are those of a client that reads too slowly.
+ *  Owns     line borrowed during the call.
+ *  Returns  0 | JOBD_E_STATE (the future is done).
+ *  Blocks   no.   Thread  [CONN][CB].   Since  0.1.   Wire  job.log. */
+JOBD_API int jobd_future_on_log(jobd_future *f, jobd_log_fn fn, void *arg);
 
 /** What is known of the job.
  *  Owns     *ret filled in up to ret->struct_size, which the caller sets.
@@ -386,7 +459,323 @@ JOBD_API size_t jobd_completion_unfinished(const jobd_completion *c);
  *  Returns  nothing.   Blocks  no.   Thread  [CONN][CB].   Since  0.1. */
 JOBD_API void jobd_completion_free(jobd_completion *c);
 
-/* ---- 6. The daemon --------------------------------------------------------------------------- */
+/* ---- 6. Map and parallel loops --------------------------------------------------------------- */
+
+/** Give the next item: append one msgpack array, the arguments of one call, to `item`, which is
+ *  empty. Returns 1 an item | 0 there are no more | negative: stop with this error. */
+typedef int (*jobd_item_fn)(void *arg, jobd_args *item);
+
+typedef struct jobd_map_options {
+    size_t struct_size;
+    size_t chunk;   /**< items in one job; default: as many as take some 2 ms, by measured time; at
+                             most 65536 */
+    size_t window;  /**< items taken and not yet given back, at most; default: enough to keep all
+                             workers busy. Endless input never fills memory */
+    bool unordered; /**< results in the order they are done; default: in the order of the items */
+    int64_t timeout_ms;                /**< for the whole map, from jobd_map(); default none */
+    const jobd_submit_options *submit; /**< of each chunk's job; key and detached must be unset */
+} jobd_map_options;
+
+/** Call a task for every item. Items are taken from `next` as results are given back, never more than
+ *  the window at once: the call itself takes none.
+ *  Owns     ex must outlive the map · task, opts copied · arg borrowed until jobd_map_free() · *ret
+ *           owned: jobd_map_free().
+ *  Returns  0 | JOBD_E_INVAL | JOBD_E_NOMEM | JOBD_E_CLOSED | JOBD_E_STATE (ex was shut down).
+ *  Blocks   no.   Thread  [CONN].   Since  0.1.   Wire  job.submit with a chunk.
+ *  Source   concurrent.futures.Executor.map with buffersize (3.14); multiprocessing.Pool.imap and
+ *           imap_unordered. Unlike Executor.map's, its input is taken lazily. */
+JOBD_API int jobd_map(jobd_executor *ex, const char *task, jobd_item_fn next, void *arg,
+                      const jobd_map_options *opts, jobd_map_iter **ret);
+
+/** The next result. The results before a failing item of a chunk come first; then the failure, at its
+ *  turn; then the rest is cancelled and the map is over.
+ *  Shape    *ret_index (may be NULL): which item, from 0.
+ *  Owns     *ret_value is a view, valid until the next call.
+ *  Returns  1 a result | 0 the map is over | JOBD_E_TIMEOUT (of the whole map; the rest is cancelled) |
+ *           why an item failed, or next's own error: jobd_map_error() says more | JOBD_E_DEADLK.
+ *  Blocks   until a result is there.   Thread  [CONN].   Since  0.1. */
+JOBD_API int jobd_map_next(jobd_map_iter *map, jobd_bytes *ret_value, uint64_t *ret_index);
+
+/** What ended a map before its time.
+ *  Owns     *ret filled in when 1 is returned; ret_index (may be NULL) gets the item that failed, or
+ *           the first of its chunk if that is all that is known.
+ *  Returns  1 it failed | 0 it did not.   Blocks  no.   Thread  [CONN][CB].   Since  0.1. */
+JOBD_API int jobd_map_error(const jobd_map_iter *map, jobd_error *ret, uint64_t *ret_index);
+
+/** End a map: what waits is cancelled, what runs is not.
+ *  Returns  nothing.   Blocks  no.   Thread  [CONN][CB].   Since  0.1. */
+JOBD_API void jobd_map_free(jobd_map_iter *map);
+
+/** One result of a loop, in the order of i. Return 0 to go on; anything else ends the loop, which
+ *  returns it. */
+typedef int (*jobd_each_fn)(int64_t i, jobd_bytes value, void *arg);
+
+typedef struct jobd_parallel_options {
+    size_t struct_size;
+    const char
+        *backend;       /**< "process": pool "default"; "thread": pool "threads"; "serial": here, in
+                              the calling thread; default "process" */
+    int n_jobs;         /**< jobs at once; -1 = all CPUs of the pool; default -1 */
+    size_t chunk;       /**< as jobd_map_options.chunk */
+    int64_t timeout_ms; /**< for the whole loop; default none */
+    const struct jobd_task_def *tasks; /**< serial: where the task is found, by its name */
+    size_t n_tasks;
+    int (*args)(int64_t i, jobd_args *item, void *arg); /**< arguments of call i; default [i] */
+} jobd_parallel_options;
+
+/** for (i = lo; i < hi; i++) each(i, task(i)), in parallel. The results have the same bits on every
+ *  backend.
+ *  Owns     all borrowed during the call. conn may be NULL for the backend "serial".
+ *  Returns  0 | what `each` returned | why a call of the task failed, or JOBD_E_TIMEOUT, *reterr says
+ *           more | JOBD_E_NOTASK (serial: not in tasks) | JOBD_E_INVAL | JOBD_E_DEADLK.
+ *  Blocks   until the loop is over.   Thread  [CONN].   Since  0.1.
+ *  Source   joblib.Parallel with delayed(): n_jobs, backend, batch_size="auto", pre_dispatch. */
+JOBD_API int jobd_parallel_for(jobd_conn *conn, int64_t lo, int64_t hi, const char *task,
+                               const jobd_parallel_options *opts, jobd_each_fn each, void *arg,
+                               jobd_error *reterr);
+
+/* ---- 7. Processes and pipes ------------------------------------------------------------------ */
+
+typedef struct jobd_process_options {
+    size_t struct_size;
+    const char *name;        /**< shown by jobctl, as a job's label; default: the task or program */
+    const char *task;        /**< either a task ... */
+    jobd_bytes args;         /**< ... and its arguments, one msgpack array; default [] */
+    const char *const *argv; /**< or a program: NULL-terminated; argv[0] is looked up in PATH */
+    const char *const *env; /**< "NAME=value", NULL-terminated, beside the daemon's; default none */
+    const char *cwd;        /**< default: the daemon's */
+    jobd_pipe *const *pipes; /**< handed over: of a task its pipes 0, 1, ..., of a program its
+                                   descriptors 3, 4, ...; most 8 */
+    size_t n_pipes;
+    int64_t time_limit_ms;    /**< run time allowed; default none */
+    bool keep;                /**< it outlives this connection; default: it is killed with it, as
+                                   Python's daemonic processes are */
+    jobd_output_fn on_output; /**< gets what it writes; default: the daemon keeps the last 4 KiB */
+    void *on_output_arg;
+} jobd_process_options;
+
+/** A process of its own, beside the pools: nothing runs yet.
+ *  Owns     opts copied; the pipes are taken by jobd_process_start() · *ret owned:
+ *           jobd_process_free().
+ *  Returns  0 | JOBD_E_INVAL (not exactly one of task and argv; a bad name) | JOBD_E_NOMEM |
+ *           JOBD_E_CLOSED.
+ *  Blocks   no.   Thread  [CONN][CB].   Since  0.1.   Source  multiprocessing.Process. */
+JOBD_API int jobd_process_new(jobd_conn *conn, const jobd_process_options *opts,
+                              jobd_process **ret);
+
+/** Start it, once. Its pipe ends are closed here when they have been sent.
+ *  Returns  0 | JOBD_E_STATE (started before, or closed) | JOBD_E_MSGSIZE | JOBD_E_AGAIN |
+ *           JOBD_E_NOMEM | JOBD_E_CLOSED. What the daemon has against it shows at join, and in the
+ *           sentinel: JOBD_E_NOTASK, JOBD_E_LIMIT, JOBD_E_SYS.
+ *  Blocks   no.   Thread  [CONN][CB].   Since  0.1.   Wire  process.start. */
+JOBD_API int jobd_process_start(jobd_process *p);
+
+/** The process id.
+ *  Returns  0, *ret set | JOBD_E_STATE (not started, or it never ran) | JOBD_E_TIMEOUT | JOBD_E_DEADLK.
+ *  Blocks   up to timeout_ms, until it runs.   Thread  [CONN] (with 0 also [CB]).   Since  0.1. */
+JOBD_API int jobd_process_pid(jobd_process *p, int64_t timeout_ms, int64_t *ret);
+
+/** Started, and not known to have ended?
+ *  Returns  true or false.   Blocks  no.   Thread  [CONN][CB].   Since  0.1. */
+JOBD_API bool jobd_process_is_alive(const jobd_process *p);
+
+/** Wait for its end; any number of times.
+ *  Returns  1 it has ended | 0 not within timeout_ms | JOBD_E_STATE (not started) | JOBD_E_DEADLK |
+ *           JOBD_E_CLOSED.
+ *  Blocks   up to timeout_ms.   Thread  [CONN] (with 0 also [CB]).   Since  0.1. */
+JOBD_API int jobd_process_join(jobd_process *p, int64_t timeout_ms);
+
+/** How it ended: its exit code, 1 for a task that failed, or -signal.
+ *  Returns  1, *ret set | 0 not ended (as Python's None) | JOBD_E_STATE (closed).
+ *  Blocks   no.   Thread  [CONN][CB].   Since  0.1. */
+JOBD_API int jobd_process_exitcode(const jobd_process *p, int *ret);
+
+/** Send SIGTERM to its process group.
+ *  Returns  0 the wish is queued | JOBD_E_STATE (not started, or closed) | JOBD_E_NOMEM |
+ *           JOBD_E_CLOSED.
+ *  Blocks   no.   Thread  [CONN][CB].   Since  0.1.   Wire  job.signal. */
+JOBD_API int jobd_process_terminate(jobd_process *p);
+
+/** Kill it and all its descendants.
+ *  Returns  as jobd_process_terminate().   Blocks  no.   Thread  [CONN][CB].   Since  0.1.
+ *  Wire     job.abort. */
+JOBD_API int jobd_process_kill(jobd_process *p);
+
+/** Send any signal to its process group.
+ *  Returns  as jobd_process_terminate() | JOBD_E_INVAL (not 1 to 64).
+ *  Blocks   no.   Thread  [CONN][CB].   Since  0.1.   Wire  job.signal. */
+JOBD_API int jobd_process_signal(jobd_process *p, int signal);
+
+/** A future that is done when the process has ended; of a task it has the result.
+ *  Owns     borrowed from p; NULL before start.
+ *  Returns  the future.   Blocks  no.   Thread  [CONN][CB].   Since  0.1. */
+JOBD_API jobd_future *jobd_process_sentinel(jobd_process *p);
+
+/** Give up what the process holds: every call but free is JOBD_E_STATE from now on.
+ *  Returns  0 | JOBD_E_STATE (it runs: join it first).   Blocks  no.   Thread  [CONN][CB].
+ *  Since    0.1. */
+JOBD_API int jobd_process_close(jobd_process *p);
+
+/** Free the handle. The process lives on, until its connection ends or it does.
+ *  Returns  nothing.   Blocks  no.   Thread  [CONN][CB].   Since  0.1. */
+JOBD_API void jobd_process_free(jobd_process *p);
+
+/** A pair of connected ends. Messages go from process to process; the daemon never sees them.
+ *  Shape    duplex: both ends send and receive; else *ret_a receives and *ret_b sends.
+ *  Owns     *ret_a, *ret_b owned: jobd_pipe_free().
+ *  Returns  0 | JOBD_E_SYS | JOBD_E_NOMEM.
+ *  Blocks   no.   Thread  [SAFE].   Since  0.1.   Source  multiprocessing.Pipe. */
+JOBD_API int jobd_pipe_new(bool duplex, jobd_pipe **ret_a, jobd_pipe **ret_b);
+
+/** Send one message, whole.
+ *  Returns  0 | JOBD_E_QCLOSED (the other end is gone) | JOBD_E_MSGSIZE (over 1 MiB: nothing was sent) |
+ *           JOBD_E_TIMEOUT (nothing was sent) | JOBD_E_STATE (closed here, or handed over) |
+ *           JOBD_E_PERM (this end only receives) | JOBD_E_SYS.
+ *  Blocks   up to timeout_ms for the start of the message, then until all of it is sent.
+ *  Thread   [OBJ].   Since  0.1.   Source  multiprocessing.connection.Connection.send_bytes. */
+JOBD_API int jobd_pipe_send(jobd_pipe *p, jobd_bytes message, int64_t timeout_ms);
+
+/** Receive one message, whole.
+ *  Owns     *ret is a view, valid until the next receive or close.
+ *  Returns  0 | JOBD_E_QCLOSED (the other end is gone and nothing is left: EOF) | JOBD_E_TIMEOUT |
+ *           JOBD_E_STATE | JOBD_E_PERM | JOBD_E_PROTO (what came is no message) | JOBD_E_NOMEM |
+ *           JOBD_E_SYS.
+ *  Blocks   up to timeout_ms.   Thread  [OBJ].   Since  0.1. */
+JOBD_API int jobd_pipe_recv(jobd_pipe *p, int64_t timeout_ms, jobd_bytes *ret);
+
+/** Is there something to receive? The end of the pipe counts.
+ *  Returns  1 | 0 not within timeout_ms | JOBD_E_STATE | JOBD_E_PERM | JOBD_E_SYS.
+ *  Blocks   up to timeout_ms.   Thread  [OBJ].   Since  0.1. */
+JOBD_API int jobd_pipe_poll(jobd_pipe *p, int64_t timeout_ms);
+
+/** The descriptor, to poll; never read, write or close it.
+ *  Returns  the fd | JOBD_E_STATE.   Blocks  no.   Thread  [OBJ].   Since  0.1. */
+JOBD_API int jobd_pipe_fd(const jobd_pipe *p);
+
+/** Close this end.
+ *  Returns  0 | JOBD_E_STATE (closed or handed over before).   Blocks  no.   Thread  [OBJ].
+ *  Since    0.1. */
+JOBD_API int jobd_pipe_close(jobd_pipe *p);
+
+/** Free an end; closes it first.
+ *  Returns  nothing.   Blocks  no.   Thread  [OBJ].   Since  0.1. */
+JOBD_API void jobd_pipe_free(jobd_pipe *p);
+
+/* ---- 8. Pools, and jobs by their id ---------------------------------------------------------- */
+
+typedef struct jobd_pool_options {
+    size_t struct_size;
+    uint32_t workers; /**< processes; default: one for each CPU */
+    uint32_t threads; /**< of each: 1 x M is a thread pool, N x 1 a process pool; default 1 */
+    const char *initializer; /**< a task that every worker runs before its first job; its failure is
+                                     tried again with growing delays, and named by jobctl pool list */
+    jobd_bytes init_args;    /**< of the initializer, one msgpack array; default [] */
+    uint64_t recycle_jobs;   /**< a worker is replaced after so many jobs; default never */
+    uint64_t recycle_rss_bytes; /**< or when it holds more memory; default never */
+    uint32_t max_lent; /**< slots that may be lent at once by tasks that call; default workers */
+} jobd_pool_options;
+
+/** Create a named pool, for every program of the machine.
+ *  Returns  0 | JOBD_E_EXIST | JOBD_E_NOTASK (the initializer) | JOBD_E_LIMIT (64 pools, 1024 workers) |
+ *           JOBD_E_INVAL | JOBD_E_TIMEOUT | JOBD_E_CLOSED and its like | JOBD_E_DEADLK.
+ *  Blocks   up to timeout_ms.   Thread  [CONN].   Since  0.1.   Wire  pool.create.
+ *  Source   concurrent.futures.ProcessPoolExecutor(max_workers, initializer, max_tasks_per_child). */
+JOBD_API int jobd_pool_create(jobd_conn *conn, const char *pool, const jobd_pool_options *opts,
+                              int64_t timeout_ms);
+
+/** Change the number of its workers. Nothing that runs or waits is lost.
+ *  Returns  0 | JOBD_E_NOENT | as jobd_pool_create().
+ *  Blocks   up to timeout_ms, not for the workers.   Thread  [CONN].   Since  0.1.
+ *  Wire     pool.resize.   Source  loky's reusable executor. */
+JOBD_API int jobd_pool_resize(jobd_conn *conn, const char *pool, uint32_t workers,
+                              int64_t timeout_ms);
+
+/** Pause: what runs goes on, nothing else is started. Or go on.
+ *  Returns  0 | JOBD_E_NOENT | as jobd_pool_create().
+ *  Blocks   up to timeout_ms.   Thread  [CONN].   Since  0.1.   Wire  pool.pause. */
+JOBD_API int jobd_pool_pause(jobd_conn *conn, const char *pool, bool paused, int64_t timeout_ms);
+
+/** Take no more jobs, and wait until those there are have ended. jobd_pool_pause(false) opens it again.
+ *  Returns  0 it is empty | JOBD_E_NOENT | as jobd_pool_create().
+ *  Blocks   up to timeout_ms.   Thread  [CONN].   Since  0.1.   Wire  pool.drain. */
+JOBD_API int jobd_pool_drain(jobd_conn *conn, const char *pool, int64_t timeout_ms);
+
+/** Delete a pool: what waits is cancelled, what runs may end; with `now` it is stopped.
+ *  Returns  0 | JOBD_E_NOENT | JOBD_E_PERM ("default" and "threads" stay) | as jobd_pool_create().
+ *  Blocks   up to timeout_ms, not for the jobs.   Thread  [CONN].   Since  0.1.
+ *  Wire     pool.delete. */
+JOBD_API int jobd_pool_delete(jobd_conn *conn, const char *pool, bool now, int64_t timeout_ms);
+
+/** Cancel a job by its id, whoever submitted it.
+ *  Returns  1 cancelled | 0 too late, or there is no such job | as jobd_pool_create().
+ *  Blocks   up to timeout_ms.   Thread  [CONN].   Since  0.1.   Wire  job.cancel. */
+JOBD_API int jobd_job_cancel(jobd_conn *conn, uint64_t job_id, int64_t timeout_ms);
+
+/** Stop a job by its id, as jobd_future_abort().
+ *  Returns  the jobd_job_state it was found in, 0 if there is no such job or it had ended | as
+ *           jobd_pool_create().
+ *  Blocks   up to timeout_ms, not for the job.   Thread  [CONN].   Since  0.1.   Wire  job.abort. */
+JOBD_API int jobd_job_abort(jobd_conn *conn, uint64_t job_id, int64_t grace_ms, bool force,
+                            int64_t timeout_ms);
+
+/** Send a signal to the process group of a process that was started with jobd_process_start().
+ *  Returns  0 | JOBD_E_NOENT | JOBD_E_STATE (it does not run) | JOBD_E_NOTSUP (a job of a pool) | as
+ *           jobd_pool_create().
+ *  Blocks   up to timeout_ms.   Thread  [CONN].   Since  0.1.   Wire  job.signal. */
+JOBD_API int jobd_job_signal(jobd_conn *conn, uint64_t job_id, int signal, int64_t timeout_ms);
+
+/** Why a job waits, or how it ended, and where its time went: one msgpack map.
+ *  Owns     *ret_map as in jobd_daemon_status().
+ *  Returns  0 | JOBD_E_NOENT (no such job, or it is forgotten) | as there.
+ *  Blocks   up to timeout_ms.   Thread  [CONN].   Since  0.1.   Wire  job.why. */
+JOBD_API int jobd_job_why(jobd_conn *conn, uint64_t job_id, int64_t timeout_ms,
+                          jobd_bytes *ret_map);
+
+typedef struct jobd_job_filter {
+    size_t struct_size;
+    uint32_t states;   /**< bit 1 << jobd_job_state; default all */
+    const char *pool;  /**< default any */
+    const char *task;  /**< default any */
+    const char *label; /**< default any */
+} jobd_job_filter;
+
+/** One page of the jobs, unfinished and kept ones, by their ids: a msgpack array of maps.
+ *  Shape    filter: NULL = all; *cursor as jobd_daemon_workers(): a page may be empty and not the last.
+ *  Owns     *ret_rows as in jobd_daemon_status().
+ *  Returns  as jobd_daemon_status().
+ *  Blocks   up to timeout_ms.   Thread  [CONN].   Since  0.1.   Wire  jobs. */
+JOBD_API int jobd_daemon_jobs(jobd_conn *conn, const jobd_job_filter *filter, int64_t timeout_ms,
+                              uint64_t *cursor, jobd_bytes *ret_rows);
+
+/** One page of the pools: a msgpack array of maps.
+ *  Shape    as jobd_daemon_workers().   Owns  as there.
+ *  Returns  as there.   Blocks  up to timeout_ms.   Thread  [CONN].   Since  0.1.   Wire  pools. */
+JOBD_API int jobd_daemon_pools(jobd_conn *conn, int64_t timeout_ms, uint64_t *cursor,
+                               jobd_bytes *ret_rows);
+
+/** Something happened in the daemon. */
+typedef struct jobd_happening {
+    uint64_t now_ns; /**< the daemon's CLOCK_MONOTONIC */
+    const char
+        *what; /**< "job.submitted", "job.running", "job.done", "worker.ready", "worker.died",
+                           "pool.created", "pool.resized", ... */
+    const char *pool;
+    uint64_t job_id; /**< 0 = none */
+    const char *task;
+    int state; /**< jobd_job_state; 0 = none */
+    int64_t pid;
+    const char *text;
+    uint64_t missed; /**< events left out before this one: this client read too slowly */
+} jobd_happening;
+typedef void (*jobd_happening_fn)(const jobd_happening *event, void *arg);
+
+/** Hear of everything that happens in the daemon, from now on; NULL ends it.
+ *  Owns     what the events point to is borrowed during the call.
+ *  Returns  0 | JOBD_E_NOMEM | JOBD_E_CLOSED.
+ *  Blocks   no.   Thread  [CONN][CB].   Since  0.1.   Wire  watch, happened. */
+JOBD_API int jobd_watch(jobd_conn *conn, jobd_happening_fn fn, void *arg);
+
+/* ---- 9. The daemon --------------------------------------------------------------------------- */
 
 /** The daemon's state: one msgpack map of names to values; unknown names may come at any time.
  *  Owns     *ret_map is a view, valid until the next call of this section on the connection.

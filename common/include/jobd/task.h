@@ -7,9 +7,12 @@
  *  ABI. Another major number: the worker refuses the plugin. A minor number above the worker's: also
  *  refused. Tables only grow at their end; look at struct_size before using a late member.
  *    1.0  first version
+ *    1.1  jobd_host: item, call, and pipes
  *
- *  Threads. fn runs on one compute thread of a worker process, one job at a time on that thread.
- *  The worker process is the crash boundary: a task that crashes costs the one job it was running.
+ *  Threads. fn runs on one compute thread of a worker process, one job at a time on that thread. In
+ *  a pool whose workers have several threads a task must be safe to run on all of them at once.
+ *  The worker process is the crash boundary: a task that crashes costs the jobs that its process was
+ *  running, which is one where a worker has one thread.
  */
 #ifndef JOBD_TASK_H
 #define JOBD_TASK_H
@@ -21,7 +24,7 @@ extern "C" {
 #endif
 
 #define JOBD_TASK_ABI_MAJOR 1u
-#define JOBD_TASK_ABI_MINOR 0u
+#define JOBD_TASK_ABI_MINOR 1u
 
 /** The longest name of a task, in bytes. Names are made of [a-z0-9._-]. */
 #define JOBD_TASK_NAME_MAX 64
@@ -59,6 +62,39 @@ typedef struct jobd_host {
     uint64_t (*now_ns)(const jobd_task_ctx *ctx);
     /** The same, when this run began; no clock is read. */
     uint64_t (*started_ns)(const jobd_task_ctx *ctx);
+
+    /* ---- since 1.1 ---- */
+
+    /** Which item of a chunk this call of fn is, 0 to n - 1; *ret_n (may be NULL) gets n. A job that
+     *  is no chunk is item 0 of 1. */
+    uint32_t (*item)(const jobd_task_ctx *ctx, uint32_t *ret_n);
+    /** Ask the daemon for something and wait for the answer. The job lends its slot meanwhile: other
+     *  jobs of the pool run in its place, and it goes on when a slot is free again.
+     *    "map"  params [task, [arguments, ...]]: run the task once for each of the arguments, as jobs
+     *           of this job's pool that end with it. *ret: the array of results, in the order given.
+     *           Where no slot can be lent any more (max_lent) they run here, one after the other.
+     *  timeout_ms counts from the call. *ret is a view, valid until fn returns.
+     *  Returns 0 | JOBD_E_TASK and its like (the first that failed, in order; the others are cancelled;
+     *  host->fail() was called with its words) | JOBD_E_CANCELLED (this job is asked to stop) |
+     *  JOBD_E_TIMEOUT | JOBD_E_INVAL | JOBD_E_NOTSUP (no such request) | JOBD_E_NOMEM. */
+    int (*call)(jobd_task_ctx *ctx, const char *what, jobd_bytes params, int64_t timeout_ms,
+                jobd_bytes *ret);
+    /** Pipes: those that were given to the process that runs this task (jobd_process_options.pipes);
+     *  others have none. */
+    uint32_t (*n_pipes)(const jobd_task_ctx *ctx);
+    /** Send one message, whole. Blocks while the other end does not read.
+     *  Returns 0 | JOBD_E_QCLOSED (the other end is gone) | JOBD_E_MSGSIZE (over 1 MiB; nothing was
+     *  sent) | JOBD_E_TIMEOUT | JOBD_E_STATE (closed here) | JOBD_E_NOENT (no such pipe) |
+     *  JOBD_E_PERM (this end only receives) | JOBD_E_CANCELLED (this job is asked to stop). */
+    int (*pipe_send)(jobd_task_ctx *ctx, uint32_t pipe, jobd_bytes message, int64_t timeout_ms);
+    /** Receive one message, whole. *ret is a view, valid until the next receive on that pipe.
+     *  Returns 0 | JOBD_E_QCLOSED (the other end is gone and nothing is left) | as pipe_send(). */
+    int (*pipe_recv)(jobd_task_ctx *ctx, uint32_t pipe, int64_t timeout_ms, jobd_bytes *ret);
+    /** Is there something to receive, the end included? Returns 1 | 0 not within timeout_ms | as
+     *  pipe_send(). */
+    int (*pipe_poll)(jobd_task_ctx *ctx, uint32_t pipe, int64_t timeout_ms);
+    /** Close this end; all are closed when fn returns. Returns 0 | JOBD_E_STATE | JOBD_E_NOENT. */
+    int (*pipe_close)(jobd_task_ctx *ctx, uint32_t pipe);
 } jobd_host;
 
 /** A task. args: one msgpack array, borrowed until fn returns. Returns 0 = done, negative = failed.
