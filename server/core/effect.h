@@ -58,7 +58,7 @@ struct effect {
     };
 };
 
-enum { EFFECTS_MAX = 8192 };
+enum { EFFECTS_MAX = 32768 }; // memory that was never used is not there
 
 // A flat list of fixed size: a step touches at most STEP_OBJECTS_MAX objects and reserves before it
 // begins, so it cannot overflow.

@@ -15,6 +15,11 @@ const char *const world_task_names[WORLD_TASKS] = {"pure", "once", "ping"};
 struct core_config world_config(void) {
     return (struct core_config){
         .n_workers = 2,
+        .n_cpus = 2,
+        .max_workers = 64,
+        .max_kept = 100,
+        .keep_ns = 60 * WORLD_S,
+        .max_kept_bytes = 1 << 20,
         .max_clients = 16,
         .max_jobs = 100000,
         .max_queued_bytes = UINT64_C(64) << 20,
@@ -232,7 +237,7 @@ uint32_t world_hello(struct core_world *w, uint32_t peer, uint32_t max_frame) {
 
 uint32_t world_open(struct core_world *w, uint32_t peer, uint32_t executor, const char *pool) {
     struct jd_msg msg = {.op = JD_OP_EXECUTOR_OPEN};
-    msg.u.executor_open = (struct jd_executor_open){executor, jd_text(pool)};
+    msg.u.executor_open = (struct jd_executor_open){.executor = executor, .pool = jd_text(pool)};
     return world_request(w, peer, &msg);
 }
 
