@@ -24,6 +24,16 @@ static int refuse(struct core *core, const struct event *e, jobd_bytes *ret_text
     return 0;
 }
 
+// The descriptors that came with the request.
+static void adopt(struct core *core, const struct client *client, uint32_t number, uint32_t n) {
+    if (n == 0)
+        return;
+    struct effect *fx = core_emit(core, EFFECT_ADOPT_FDS);
+    fx->peer = client->peer;
+    fx->adopt.worker = number;
+    fx->adopt.n_fds = n;
+}
+
 void process_on_start(struct core *core, uint32_t index, const struct event *e) {
     const struct jd_process *p = &e->msg->u.process;
     const struct client *client = client_at(&core->clients, index);
@@ -44,6 +54,7 @@ void process_on_start(struct core *core, uint32_t index, const struct event *e) 
     if (!err)
         err = submit_process(core, index, &s, &job_index, &text);
     if (err) {
+        adopt(core, client, EFFECT_NO_WORKER, JD_MIN((uint32_t)p->n_pipes, e->n_fds));
         if (number >= 0)
             worker_give(core, (uint32_t)number);
         core->counts.refused++;
@@ -56,12 +67,7 @@ void process_on_start(struct core *core, uint32_t index, const struct event *e) 
     w->process = job_index;
     if (p->output && job->side)
         job_side_at(&core->jobs, job->side)->output = true;
-    if (p->n_pipes > 0) {
-        struct effect *fx = core_emit(core, EFFECT_ADOPT_FDS);
-        fx->peer = client->peer;
-        fx->adopt.worker = (uint32_t)number;
-        fx->adopt.n_fds = (uint32_t)p->n_pipes;
-    }
+    adopt(core, client, (uint32_t)number, (uint32_t)p->n_pipes);
     client_emit_reply(core, client, e->msg)->msg.u.submit_ok.job = job->id;
     worker_start(core, (uint32_t)number);
 }
