@@ -41,7 +41,7 @@ AT(jobd_job_info, progress, 40);
 AT(jobd_job_info, run_ns, 48);
 AT(jobd_job_info, done_order, 56);
 
-FROZEN(jobd_host, 104);
+FROZEN(jobd_host, 160);
 AT(jobd_host, result, 16);
 AT(jobd_host, fail, 24);
 AT(jobd_host, cancelled, 32);
@@ -53,16 +53,24 @@ AT(jobd_host, job_id, 72);
 AT(jobd_host, attempt, 80);
 AT(jobd_host, now_ns, 88);
 AT(jobd_host, started_ns, 96);
+AT(jobd_host, item, 104);
+AT(jobd_host, call, 112);
+AT(jobd_host, n_pipes, 120);
+AT(jobd_host, pipe_send, 128);
+AT(jobd_host, pipe_recv, 136);
+AT(jobd_host, pipe_poll, 144);
+AT(jobd_host, pipe_close, 152);
 FROZEN(jobd_task_def, 32);
 FROZEN(jobd_task_module, 64);
 
 // PROTOCOL.md section 11. Another layout is another JD_BOARD_LAYOUT.
-_Static_assert(JD_BOARD_LAYOUT == 1, "write the new layout down in PROTOCOL.md and here");
-FROZEN(struct jd_board, 86144);
+_Static_assert(JD_BOARD_LAYOUT == 2, "write the new layout down in PROTOCOL.md and here");
+FROZEN(struct jd_board, 88192);
 AT(struct jd_board, taken, 64);
 AT(struct jd_board, out_tail, 72);
 AT(struct jd_board, slot, 128);
 AT(struct jd_board, cancel, 2176);
 AT(struct jd_board, progress, 4224);
 FROZEN(struct jd_board_progress, 64);
-AT(struct jd_board, ring, 20608);
+AT(struct jd_board, item, 20608);
+AT(struct jd_board, ring, 22656);
