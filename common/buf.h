@@ -32,6 +32,7 @@ static inline void jd_buf_commit(struct jd_buf *b, size_t n) { // n bytes were w
 
 // Of the unread bytes, only the first n stay.
 static inline void jd_buf_cut(struct jd_buf *b, size_t n) {
+    JD_ASSERT(n <= b->len - b->pos);
     b->len = b->pos + n;
 }
 
