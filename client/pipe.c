@@ -68,8 +68,7 @@ int jobd_pipe_close(jobd_pipe *p) {
     if (!p || p->fd < 0)
         return JOBD_E_STATE;
     close(p->fd);
-    p->fd = -1;
-    jd_buf_free(&p->body);
+    jd_pipe_release(p);
     return 0;
 }
 
@@ -91,12 +90,9 @@ int jd_pipe_check(const jobd_pipe *p) {
     return p->fd >= 0 && between ? 0 : JOBD_E_STATE;
 }
 
-int jd_pipe_take_fd(jobd_pipe *p) {
-    int fd = p->fd;
-    JD_ASSERT(fd >= 0);
+void jd_pipe_release(jobd_pipe *p) {
     p->fd = -1;
     jd_buf_free(&p->body);
-    return fd;
 }
 
 // Looks at least once. 1 ready, or at its end | 0 the deadline has passed | JOBD_E_SYS.

@@ -11,7 +11,7 @@ enum { JD_PIPE_MESSAGE_MAX_BYTES = 1048576 };
 // Can this end be handed over? 0 | JOBD_E_STATE (closed, handed over, or half a message was read).
 JD_MUST_USE int jd_pipe_check(const jobd_pipe *p);
 
-// Hands its descriptor over: from now on the pipe is closed here, and the descriptor the caller's.
-JD_MUST_USE int jd_pipe_take_fd(jobd_pipe *p);
+// It was handed over: its descriptor belongs to somebody else, and the pipe is closed here.
+void jd_pipe_release(jobd_pipe *p);
 
 #endif

@@ -142,7 +142,8 @@ Test(client_pipe, an_end_that_is_handed_over_is_closed_here) {
     cr_assert_eq(jobd_pipe_send(a, text("first"), 0), 0);
     expect(b, "first");
     cr_assert_eq(jd_pipe_check(b), 0);
-    int fd = jd_pipe_take_fd(b);
+    int fd = jobd_pipe_fd(b);
+    jd_pipe_release(b);
     cr_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     cr_assert_eq(jd_pipe_check(b), JOBD_E_STATE);
     cr_assert_eq(jobd_pipe_fd(b), JOBD_E_STATE);
