@@ -6,8 +6,10 @@
 #include "loop.h"
 #include "stream.h"
 
-int jd_calls_request(jobd_conn *c, struct jd_msg *msg, void *ptr) {
-    int64_t place = jd_table_take(&c->calls, msg->op, ptr);
+enum { ASKED = 1u << 16 }; // in a tag, beside the op: ptr is a struct jd_call, or NULL
+
+static int request(jobd_conn *c, struct jd_msg *msg, uint32_t tag, void *ptr) {
+    int64_t place = jd_table_take(&c->calls, tag, ptr);
     if (place < 0)
         return JOBD_E_NOMEM;
     msg->shape = JD_REQUEST;
@@ -16,6 +18,10 @@ int jd_calls_request(jobd_conn *c, struct jd_msg *msg, void *ptr) {
     if (r < 0)
         jd_table_give(&c->calls, (uint32_t)place);
     return r;
+}
+
+int jd_calls_request(jobd_conn *c, struct jd_msg *msg, void *ptr) {
+    return request(c, msg, msg->op, ptr);
 }
 
 static bool is_done(const struct jd_wait *w) {
@@ -31,7 +37,7 @@ int jd_calls_ask(jobd_conn *c, struct jd_msg *msg, struct jd_call *call, int64_t
     if (c->dead)
         return c->error.code;
     *call = (struct jd_call){0};
-    r = jd_calls_request(c, msg, call);
+    r = request(c, msg, msg->op | ASKED, call);
     if (r < 0)
         return r;
     struct jd_wait w = {.met = is_done, .subject = call};
@@ -58,11 +64,43 @@ static void end_call(jobd_conn *c, struct jd_call *call, const struct jd_msg *ms
     call->error = msg->error;
     if (msg->error)
         return;
-    if (msg->op == JD_OP_STATUS) {
+    switch (jd_op_reply(msg->op)) {
+    case JD_BODY_STATUS:
         call->error = keep_answer(c, msg->u.status.map, JOBD_T_MAP);
-    } else if (msg->op == JD_OP_WORKERS || msg->op == JD_OP_TASKS) {
-        call->cursor = msg->u.listing.cursor;
+        break;
+    case JD_BODY_LISTING:
+        call->number = msg->u.listing.cursor;
         call->error = keep_answer(c, msg->u.listing.rows, JOBD_T_ARRAY);
+        break;
+    case JD_BODY_CANCEL_OK:
+        call->number = msg->u.cancel_ok.cancelled;
+        break;
+    case JD_BODY_ABORT_OK:
+        call->number = msg->u.abort_ok.state;
+        break;
+    default: // that it came is all it says
+        break;
+    }
+}
+
+// What a reply means that no blocking call waits for.
+static void on_reply(jobd_conn *c, void *ptr, const struct jd_msg *msg) {
+    switch (msg->op) {
+    case JD_OP_SUBMIT:
+    case JD_OP_PROCESS:
+        jd_job_on_submitted(ptr, msg);
+        break;
+    case JD_OP_ATTACH:
+        jd_job_on_attached(ptr, msg);
+        break;
+    case JD_OP_CANCEL:
+        jd_job_on_cancelled(ptr, msg);
+        break;
+    case JD_OP_EXECUTOR_OPEN:
+        jd_executors_on_opened(c, (uint32_t)(uintptr_t)ptr, msg);
+        break;
+    default: // a wish: whatever the daemon thinks of it, its outcome shows elsewhere
+        break;
     }
 }
 
@@ -74,6 +112,7 @@ void jd_calls_on_reply(jobd_conn *c, struct jd_msg *msg) {
         return;
     }
     void *ptr = entry->ptr;
+    bool asked = entry->tag & ASKED;
     msg->op = (uint16_t)entry->tag;
     if (!msg->error && jd_msg_unpack_reply(msg) < 0) {
         jd_conn_fail(c, JOBD_E_PROTO, "the daemon's answer to %s is malformed",
@@ -81,38 +120,20 @@ void jd_calls_on_reply(jobd_conn *c, struct jd_msg *msg) {
         return;
     }
     jd_table_give(&c->calls, msg->id - 1);
-    switch (msg->op) {
-    case JD_OP_SUBMIT:
-        jd_job_on_submitted(ptr, msg);
-        break;
-    case JD_OP_CANCEL:
-        jd_job_on_cancelled(ptr, msg);
-        break;
-    case JD_OP_EXECUTOR_OPEN:
-        jd_executors_on_opened(c, (uint32_t)(uintptr_t)ptr, msg);
-        break;
-    case JD_OP_EXECUTOR_CLOSE:
-        break;
-    default:
+    if (asked)
         end_call(c, ptr, msg);
-    }
-}
-
-// Is it a request of jd_calls_ask()?
-static bool is_asked(uint32_t op) {
-    return op == JD_OP_PING || (op >= JD_OP_STATUS && op <= JD_OP_SHUTDOWN);
+    else
+        on_reply(c, ptr, msg);
 }
 
 void jd_calls_end(jobd_conn *c) {
     struct jd_msg lost = {.shape = JD_REPLY, .error = c->error.code};
     for (uint32_t i = 0; i < c->calls.n_fresh; i++) {
         struct jd_entry *entry = jd_table_find(&c->calls, i);
-        if (!entry)
-            continue;
-        if (entry->tag == JD_OP_CANCEL)
-            jobd_future_unref(entry->ptr);
-        else if (is_asked(entry->tag))
+        if (entry && entry->tag & ASKED)
             end_call(c, entry->ptr, &lost);
+        else if (entry && entry->tag == JD_OP_CANCEL)
+            jobd_future_unref(entry->ptr);
     }
     jd_table_free_all(&c->calls);
 }

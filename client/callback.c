@@ -4,15 +4,17 @@
 #include "callback.h"
 
 #include "completion.h"
+#include "ears.h"
 #include "loop.h"
 #include "mem.h"
 
 bool jd_callbacks_may_run(const jobd_future *f) {
     const struct jd_wait *w = f->conn->wait;
-    return w->all || f->waited || (w->walk && jd_watches_by(f, w->walk));
+    return w->all || f->waited || (w->ex && w->ex == f->ex) ||
+           (w->walk && jd_watches_by(f, w->walk));
 }
 
-static void queue(jobd_future *f) {
+void jd_callbacks_queue(jobd_future *f) {
     jobd_conn *c = f->conn;
     if (f->is_pending)
         return;
@@ -45,46 +47,20 @@ static void run(jobd_future *f) {
     jobd_future_unref(f);
 }
 
-static void tell(jobd_future *f, const char *text) {
-    jobd_conn *c = f->conn;
-    if (!f->note_fn || c->silent)
-        return;
-    jobd_future_ref(f);
-    jd_conn_callback_begin(c);
-    f->note_fn(f, text, f->note_arg);
-    jd_conn_callback_end(c);
-    jobd_future_unref(f);
-}
-
-// Only the last note is kept: it is the one that is still true.
-static char *swap_note(jobd_future *f, char *note) {
-    char *old = f->note;
-    f->note = note;
-    return old;
-}
-
 void jd_callbacks_run_or_queue(jobd_future *f, bool may_run) {
-    jd_free(swap_note(f, NULL));
-    if (may_run)
+    if (may_run) {
+        jd_ears_catch_up(f);
         run(f);
-    else if (f->callback.fn)
-        queue(f);
+    } else if (f->callback.fn || jd_ears_wait(f)) {
+        jd_callbacks_queue(f);
+    }
 }
 
 void jd_callbacks_catch_up(jobd_future *f) {
-    if (f->is_pending && jd_future_is_done(f) && f->conn->n_callbacks == 0)
-        run(f);
-}
-
-void jd_callbacks_note(jobd_future *f, const char *text) {
-    if (!f->note_fn)
+    if (!f->is_pending || !jd_future_is_done(f) || f->conn->n_callbacks > 0)
         return;
-    bool may_run = jd_callbacks_may_run(f);
-    jd_free(swap_note(f, may_run ? NULL : jd_strdup(text)));
-    if (may_run)
-        tell(f, text);
-    else if (f->note) // without memory for it, this note is lost and the future is not
-        queue(f);
+    jd_ears_catch_up(f);
+    run(f);
 }
 
 void jd_callbacks_drop(jobd_future *f) {
@@ -92,7 +68,7 @@ void jd_callbacks_drop(jobd_future *f) {
         next = cb->next;
         jd_free(cb);
     }
-    jd_free(swap_note(f, NULL));
+    f->callback = (struct jd_callback){0};
 }
 
 int jd_pending_run(jobd_conn *c) {
@@ -101,12 +77,9 @@ int jd_pending_run(jobd_conn *c) {
         jobd_future *f = c->pending;
         c->pending = f->link;
         f->is_pending = false;
-        char *note = swap_note(f, NULL);
+        jd_ears_catch_up(f);
         if (jd_future_is_done(f))
             run(f);
-        else if (note)
-            tell(f, note);
-        jd_free(note);
         jobd_future_unref(f);
         did = 1;
     }
@@ -138,18 +111,5 @@ int jobd_future_add_done_callback(jobd_future *f, jobd_done_fn fn, void *arg) {
     while (last->next)
         last = last->next;
     last->next = cb;
-    return 0;
-}
-
-int jobd_future_on_note(jobd_future *f, jobd_note_fn fn, void *arg) {
-    int r = jd_conn_check(f->conn);
-    if (r < 0)
-        return r;
-    if (jd_future_is_done(f))
-        return JOBD_E_STATE;
-    f->note_fn = fn;
-    f->note_arg = arg;
-    if (!fn)
-        jd_free(swap_note(f, NULL));
     return 0;
 }

@@ -8,10 +8,10 @@
 bool jd_callbacks_may_run(const jobd_future *f);
 // The future is done: its callbacks run, or wait for the next process.
 void jd_callbacks_run_or_queue(jobd_future *f, bool may_run);
-// Runs what waited, if the future is done and no callback is running.
+// Runs and tells what waited, if the future is done and no callback is running.
 void jd_callbacks_catch_up(jobd_future *f);
-// Tells what became known of a future that is not done, or keeps it for the next process.
-void jd_callbacks_note(jobd_future *f, const char *text);
+// Remembers the future for the next process: something of it could not run or be told yet.
+void jd_callbacks_queue(jobd_future *f);
 // Frees what will never run.
 void jd_callbacks_drop(jobd_future *f);
 

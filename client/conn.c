@@ -7,11 +7,14 @@
 #include "call.h"
 #include "callback.h"
 #include "executor.h"
+#include "fds.h"
 #include "frame.h"
 #include "future.h"
 #include "loop.h"
 #include "mem.h"
 #include "stream.h"
+
+enum { REQUESTS_BYTES = (JD_HANDLE_MAX + 1) * 24 };
 
 // A page that the kernel hands to a forked child as zeros: asking costs one load and no system
 // call.
@@ -57,8 +60,9 @@ int jd_conn_new(int fd, const jobd_conn_options *opts, jobd_conn **ret) {
         .on_close_arg = opts->on_close_arg,
     };
     jd_buf_init(&c->in, JD_FRAME_HEAD_BYTES + opts->max_frame + JD_STREAM_READ_BYTES);
-    // Submits stop at max_pending_bytes; one frame and the small requests have room beyond.
-    jd_buf_init(&c->out, opts->max_pending_bytes + 2 * opts->max_frame);
+    // Submits stop at max_pending_bytes; one frame and a small request for each job, as a shutdown
+    // makes them, have room beyond.
+    jd_buf_init(&c->out, opts->max_pending_bytes + 2 * opts->max_frame + REQUESTS_BYTES);
     jd_buf_init(&c->answer, opts->max_frame);
     jd_table_init(&c->calls, UINT32_MAX - 1);
     jd_table_init(&c->handles, JD_HANDLE_MAX + 1);
@@ -74,6 +78,7 @@ static void free_parts(jobd_conn *c) {
     unmap_fork_mark(c);
     jd_buf_free(&c->in);
     jd_buf_free(&c->out);
+    jd_fds_drop(c);
     jd_buf_free(&c->answer);
     jd_table_free_all(&c->calls);
     jd_table_free_all(&c->handles);
@@ -115,6 +120,7 @@ static void end_all(jobd_conn *c) {
             jd_future_lose(entry->ptr);
     }
     c->out.pos = c->out.len = 0;
+    jd_fds_drop(c);
 }
 
 static int die(jobd_conn *c, const jobd_error *why) {

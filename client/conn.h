@@ -1,8 +1,11 @@
 // A connection, from the inside. One struct holds the state; each room below looks after its part:
 //
-//   connect  socket, HELLO          stream  bytes in and out, frames      loop  poll, blocking
-//   calls call     requests and replies   executor, job  submit and outcome     future, callback,
-//   completion
+//   connect   socket, HELLO            stream, fds  bytes and descriptors, frames
+//   loop      poll, blocking calls     call         requests and replies
+//   executor, submit, job              jobs on their way out and back
+//   future, callback, ears, completion what the program sees of them
+//   map, parallel, serial              loops over many
+//   pool, jobs, daemon, watch          questions to the daemon itself
 //
 // Life. The struct has references: one of the program's until jobd_close(), one for each executor
 // and future, one for each public call that is inside. `depth` counts those calls: while it is
@@ -25,7 +28,7 @@
 #include "table.h"
 
 struct jd_wait;
-struct jd_call;
+struct jd_fd_lot;
 
 struct jobd_conn {
     int fd;
@@ -46,6 +49,9 @@ struct jobd_conn {
 
     struct jd_buf in;
     struct jd_buf out;
+    uint64_t n_sent_bytes;     // since the start; the first byte of out comes next
+    struct jd_fd_lot *fd_lots; // descriptors that go with bytes of out: a queue
+    struct jd_fd_lot *fd_lots_end;
     struct jd_buf answer; // rows of the last listing or status
     struct jd_table calls;
     struct jd_table handles;
@@ -66,6 +72,9 @@ struct jobd_conn {
     void *userdata;
     jobd_close_fn on_close;
     void *on_close_arg;
+    jobd_happening_fn watch_fn;
+    void *watch_arg;
+    uint64_t watch_missed; // events that could not be told since the last one that was
 
     jobd_error error;
     struct jd_fault

@@ -1,17 +1,47 @@
 #include "executor.h"
 
 #include "call.h"
-#include "future.h"
+#include "job.h"
+#include "loop.h"
 #include "mem.h"
 #include "options.h"
-#include "stream.h"
 
-struct jobd_executor {
-    jobd_conn *conn; // holds a reference
-    uint32_t id;
-};
+enum { TAG = 1 }; // of places in a table that needs to tell nothing apart
 
-enum { TAG = 1 }; // of places in tables that need to tell nothing apart
+void jd_executor_add(jobd_executor *ex, jobd_future *f) {
+    f->ex = ex;
+    f->ex_prev = ex->last;
+    if (ex->last)
+        ex->last->ex_next = f;
+    else
+        ex->first = f;
+    ex->last = f;
+    ex->n_refs++;
+}
+
+void jd_executor_unref(jobd_executor *ex) {
+    if (--ex->n_refs > 0)
+        return;
+    jd_conn_unref(ex->conn);
+    jd_free(ex);
+}
+
+void jd_executor_remove(jobd_future *f) {
+    jobd_executor *ex = f->ex;
+    if (!ex)
+        return;
+    if (f->ex_prev)
+        f->ex_prev->ex_next = f->ex_next;
+    else
+        ex->first = f->ex_next;
+    if (f->ex_next)
+        f->ex_next->ex_prev = f->ex_prev;
+    else
+        ex->last = f->ex_prev;
+    f->ex = NULL;
+    f->ex_prev = f->ex_next = NULL;
+    jd_executor_unref(ex);
+}
 
 static void forget_refusal(struct jd_entry *entry) {
     jd_fault_unref(entry->ptr);
@@ -39,12 +69,13 @@ void jd_executors_free_all(jobd_conn *c) {
     jd_table_free_all(&c->executors);
 }
 
-static int ask_open(jobd_conn *c, jobd_bytes pool, uint32_t *ret_id) {
+static int ask_open(jobd_conn *c, jobd_bytes pool, uint32_t max_workers, uint32_t *ret_id) {
     int64_t id = jd_table_take(&c->executors, TAG, NULL);
     if (id < 0)
         return (int)id;
     struct jd_msg msg = {.op = JD_OP_EXECUTOR_OPEN};
-    msg.u.executor_open = (struct jd_executor_open){.executor = (uint64_t)id, .pool = pool};
+    msg.u.executor_open = (struct jd_executor_open){
+        .executor = (uint64_t)id, .pool = pool, .max_workers = max_workers};
     int r = jd_calls_request(c, &msg, (void *)(uintptr_t)id);
     if (r < 0)
         jd_table_give(&c->executors, (uint32_t)id);
@@ -67,8 +98,8 @@ int jobd_executor_open(jobd_conn *conn, const jobd_executor_options *opts, jobd_
     jobd_executor *ex = jd_alloc(sizeof *ex);
     if (!ex)
         return JOBD_E_NOMEM;
-    *ex = (jobd_executor){.conn = conn};
-    r = ask_open(conn, jd_text(pool), &ex->id);
+    *ex = (jobd_executor){.conn = conn, .n_refs = 1};
+    r = ask_open(conn, jd_text(pool), o.max_workers, &ex->id);
     if (r < 0) {
         jd_free(ex);
         return r;
@@ -88,61 +119,40 @@ void jobd_executor_free(jobd_executor *ex) {
         forget_refusal(jd_table_find(&c->executors, ex->id));
         jd_table_give(&c->executors, ex->id);
     }
-    jd_conn_unref(c);
-    jd_free(ex);
+    jd_executor_unref(ex);
 }
 
-// Everything a submit needs is taken before anything changes, and given back if one part fails.
-static int submit(jobd_conn *c, struct jd_msg *msg, jobd_future **ret_future) {
-    jobd_future *f = jd_future_new(c);
-    if (!f)
-        return JOBD_E_NOMEM;
-    int64_t handle = jd_table_take(&c->handles, TAG, f);
-    if (handle < 0) {
-        jobd_future_unref(f);
-        return handle == JOBD_E_LIMIT ? JOBD_E_AGAIN : JOBD_E_NOMEM;
-    }
-    f->handle = (uint32_t)handle;
-    f->executor = (uint16_t)msg->u.submit.executor;
-    msg->u.submit.handle = (uint64_t)handle;
-    int r = jd_calls_request(c, msg, f);
-    if (r < 0) {
-        jd_table_give(&c->handles, f->handle);
-        jobd_future_unref(f);
-        return r;
-    }
-    *ret_future = jobd_future_ref(f); // the other reference is the connection's
-    return 0;
+static bool none_open(const struct jd_wait *w) {
+    return !w->ex->first;
 }
 
-int jobd_submit(jobd_executor *ex, const char *task, jobd_bytes args,
-                const jobd_submit_options *opts, jobd_future **ret_future) {
-    jobd_submit_options o = {0};
+// Asks for an end of all that is open; what was asked before is not asked again.
+static int stop_open(jobd_executor *ex, unsigned flags) {
+    int r = 0;
+    for (jobd_future *f = ex->first; f && r >= 0; f = f->ex_next)
+        r = flags & JOBD_SHUTDOWN_KILL_RUNNING ? jd_job_ask_abort(f, JOBD_GRACE_MS, false)
+                                               : jd_job_ask_cancel(f);
+    return r;
+}
+
+int jobd_executor_shutdown(jobd_executor *ex, unsigned flags, int64_t timeout_ms) {
     int r = ex ? jd_conn_check(ex->conn) : JOBD_E_INVAL;
-    r = r ? r : jd_options_copy(&o, sizeof o, opts);
+    if (r == 0 && flags & ~(unsigned)(JOBD_SHUTDOWN_CANCEL_FUTURES | JOBD_SHUTDOWN_KILL_RUNNING))
+        r = JOBD_E_INVAL;
     if (r < 0)
         return r;
-    jobd_conn *c = ex->conn;
-    if (c->dead)
-        return JOBD_E_CLOSED;
-    if (!task || !ret_future || !jd_name_ok(jd_text(task), JD_NAME_MAX) || (!args.data && args.len))
-        return JOBD_E_INVAL;
-    if (o.time_limit_ms < 0 || o.time_limit_ms > INT64_MAX / JD_MS_NS || o.max_lost > 2)
-        return JOBD_E_INVAL;
-    if (args.len > jobd_conn_max_payload(c))
-        return JOBD_E_MSGSIZE;
-    if (jd_buf_used(&c->out) > c->max_pending_bytes)
-        return JOBD_E_AGAIN;
-    struct jd_msg msg = {.op = JD_OP_SUBMIT};
-    msg.u.submit = (struct jd_submit){
-        .executor = ex->id,
-        .task = jd_text(task),
-        .args = args,
-        .time_limit_ms = (uint64_t)o.time_limit_ms,
-        .max_lost = o.max_lost,
-    };
-    r = submit(c, &msg, ret_future);
-    if (r == 0 && jd_buf_used(&c->out) >= JD_STREAM_SEND_BYTES && !c->send_blocked)
-        jd_stream_send(c);
-    return r;
+    ex->is_shut = true;
+    if (!ex->first)
+        return 1;
+    if (timeout_ms != 0 && ex->conn->n_callbacks > 0)
+        return JOBD_E_DEADLK;
+    if (flags)
+        r = stop_open(ex, flags);
+    if (r < 0 || timeout_ms == 0)
+        return r;
+    struct jd_wait w = {.met = none_open, .ex = ex};
+    ex->n_refs++; // a callback may free it
+    r = jd_loop_wait(ex->conn, &w, jd_clock_deadline_ns(timeout_ms));
+    jd_executor_unref(ex);
+    return r == 0 ? 1 : r == JOBD_E_TIMEOUT ? 0 : r;
 }

@@ -4,6 +4,8 @@
 
 #include "callback.h"
 #include "completion.h"
+#include "ears.h"
+#include "executor.h"
 #include "loop.h"
 #include "mem.h"
 #include "msg.h"
@@ -45,10 +47,10 @@ void jobd_future_unref(jobd_future *f) {
     jobd_conn *c = f->conn;
     JD_ASSERT(!f->watches && !f->is_pending);
     jd_callbacks_drop(f);
-    if (f->error)
-        jd_fault_unref(f->u.fault);
-    else if (f->value_bytes > JD_VALUE_INLINE_BYTES)
-        jd_free(f->u.big);
+    jd_ears_free(f);
+    jd_fault_unref(f->fault);
+    if (f->value_bytes > JD_VALUE_INLINE_BYTES)
+        jd_free(f->value.big);
     if (c->closing || c->n_spare == SPARES_MAX) {
         jd_free(f);
     } else {
@@ -73,41 +75,42 @@ static void finish(jobd_future *f, jobd_future_state state) {
         c->wait->failed |= f->error && state == JOBD_FINISHED;
     }
     jd_watches_fire(f);
+    jd_executor_remove(f);
     jd_callbacks_run_or_queue(f, may_run);
     jobd_future_unref(f);
 }
 
-void jd_future_succeed(jobd_future *f, jobd_bytes value) {
-    void *at = f->u.small;
+bool jd_future_keep(jobd_future *f, jobd_bytes value) {
+    void *at = f->value.small;
     if (value.len > JD_VALUE_INLINE_BYTES)
-        at = f->u.big = jd_alloc(value.len);
-    if (!at) {
-        jd_future_fail(f, JOBD_E_NOMEM, jd_text(""), jd_text("no memory to keep the result"));
-        return;
-    }
+        at = f->value.big = jd_alloc(value.len);
+    if (!at)
+        return false;
     if (value.len)
         memcpy(at, value.data, value.len);
     f->value_bytes = (uint32_t)value.len;
+    return true;
+}
+
+void jd_future_succeed(jobd_future *f) {
     finish(f, JOBD_FINISHED);
 }
 
 void jd_future_fail(jobd_future *f, int code, jobd_bytes name, jobd_bytes text) {
     f->error = code;
-    f->u.fault = NULL;
     if (name.len || text.len) // without memory for them, the code must say it all
-        f->u.fault = jd_fault_new(name, text);
+        f->fault = jd_fault_new(name, text);
     finish(f, JOBD_FINISHED);
 }
 
 void jd_future_cancel(jobd_future *f) {
     f->error = JOBD_E_CANCELLED;
-    f->u.fault = NULL;
     finish(f, JOBD_CANCELLED);
 }
 
 void jd_future_lose(jobd_future *f) {
     f->error = f->conn->silent ? JOBD_E_FORKED : JOBD_E_CLOSED;
-    f->u.fault = jd_fault_ref(f->conn->fault);
+    f->fault = jd_fault_ref(f->conn->fault);
     finish(f, JOBD_FINISHED);
 }
 
@@ -139,6 +142,7 @@ int jobd_future_info(const jobd_future *f, jobd_job_info *ret) {
         .progress = f->progress,
         .run_ns = f->run_ns,
         .done_order = f->done_order,
+        .status = f->status,
     };
     memcpy(ret, &info, JD_MIN(ret->struct_size, sizeof info));
     return 0;
@@ -170,10 +174,8 @@ int jobd_future_result(jobd_future *f, int64_t timeout_ms, jobd_bytes *ret_value
     int r = wait_done(f, timeout_ms);
     if (r == 0)
         r = f->error;
-    if (r == 0 && ret_value) {
-        const void *value = f->value_bytes > JD_VALUE_INLINE_BYTES ? f->u.big : f->u.small;
-        *ret_value = (jobd_bytes){value, f->value_bytes};
-    }
+    if (r == 0 && ret_value)
+        *ret_value = jd_future_value(f);
     jobd_future_unref(f);
     return r;
 }
@@ -185,7 +187,7 @@ int jobd_future_exception(jobd_future *f, int64_t timeout_ms, jobd_error *ret) {
         r = JOBD_E_CANCELLED;
     if (r == 0 && f->error) {
         if (ret)
-            jd_fault_show(f->u.fault, f->error, ret);
+            jd_fault_show(f->fault, f->error, ret);
         r = 1;
     }
     jobd_future_unref(f);

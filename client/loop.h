@@ -5,12 +5,15 @@
 
 #include "conn.h"
 
+struct jd_walk;
+
 // What the connection is stepped for: says when to stop, and whose callbacks may run. Lives on the
 // stack of the call that waits; conn->wait points to it meanwhile.
 struct jd_wait {
     bool (*met)(const struct jd_wait *w); // NULL outside jd_loop_wait()
     const void *subject;                  // for met()
-    const jobd_completion *walk;          // callbacks of its futures may run
+    const struct jd_walk *walk;           // callbacks of its futures may run
+    const jobd_executor *ex;              // callbacks of its futures may run
     bool all;                             // callbacks of all futures may run
     bool failed;                          // a future that is waited for failed
     size_t n_left;                        // futures that are waited for and not done

@@ -5,8 +5,10 @@
 
 #include "call.h"
 #include "connect.h"
+#include "fds.h"
 #include "frame.h"
 #include "job.h"
+#include "watch.h"
 
 int jd_stream_put(jobd_conn *c, const struct jd_msg *msg) {
     int r = jd_msg_pack(&c->out, c->max_frame, msg);
@@ -14,20 +16,23 @@ int jd_stream_put(jobd_conn *c, const struct jd_msg *msg) {
 }
 
 int jd_stream_send(jobd_conn *c) {
-    size_t unsent = jd_buf_used(&c->out);
-    if (unsent == 0 || c->dead || c->send_errno)
-        return 0;
-    ssize_t n;
-    do {
-        n = send(c->fd, jd_buf_view(&c->out).data, unsent, MSG_NOSIGNAL | MSG_DONTWAIT);
-    } while (n < 0 && errno == EINTR);
-    c->send_blocked = n < 0 ? errno == EAGAIN : (size_t)n < unsent;
-    if (n < 0) {
-        c->send_errno = errno == EAGAIN ? 0 : errno;
-        return 0;
+    int did = 0;
+    c->send_blocked = false;
+    while (jd_stream_unsent(c) && !c->dead && !c->send_errno && !c->send_blocked) {
+        size_t tried;
+        ssize_t n = jd_fds_send(c, &tried);
+        if (n < 0 && errno == EINTR)
+            continue;
+        c->send_blocked = n < 0 ? errno == EAGAIN : (size_t)n < tried;
+        if (n < 0) {
+            c->send_errno = errno == EAGAIN ? 0 : errno;
+            break;
+        }
+        c->n_sent_bytes += (uint64_t)n;
+        jd_buf_consume(&c->out, (size_t)n);
+        did = 1;
     }
-    jd_buf_consume(&c->out, (size_t)n);
-    return 1;
+    return did;
 }
 
 void jd_stream_say_bye(jobd_conn *c) {
@@ -51,6 +56,15 @@ static void on_event(jobd_conn *c, const struct jd_msg *msg) {
         break;
     case JD_OP_JOB_STATE:
         jd_job_on_state(c, &msg->u.job_state);
+        break;
+    case JD_OP_JOB_LOG:
+        jd_job_on_log(c, &msg->u.job_log);
+        break;
+    case JD_OP_JOB_OUTPUT:
+        jd_job_on_output(c, &msg->u.job_output);
+        break;
+    case JD_OP_HAPPENED:
+        jd_watch_on_happened(c, &msg->u.happened);
         break;
     case JD_OP_BYE:
         on_bye(c, &msg->u.bye);

@@ -232,7 +232,7 @@ uint32_t world_hello(struct core_world *w, uint32_t peer, uint32_t max_frame) {
 
 uint32_t world_open(struct core_world *w, uint32_t peer, uint32_t executor, const char *pool) {
     struct jd_msg msg = {.op = JD_OP_EXECUTOR_OPEN};
-    msg.u.executor_open = (struct jd_executor_open){executor, jd_text(pool)};
+    msg.u.executor_open = (struct jd_executor_open){.executor = executor, .pool = jd_text(pool)};
     return world_request(w, peer, &msg);
 }
 
