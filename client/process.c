@@ -225,8 +225,8 @@ int jobd_process_close(jobd_process *p) {
 void jobd_process_free(jobd_process *p) {
     if (!p)
         return;
-    if (jobd_process_is_alive(p) && p->on_output && !jd_conn_forked(p->conn))
-        (void)jd_future_on_output(p->future, NULL, NULL);
+    if (p->on_output && p->future) // the future lives on with the process
+        jd_future_drop_output(p->future);
     jobd_future_unref(p->future);
     jd_buf_free(&p->args);
     jd_conn_unref(p->conn);
