@@ -8,15 +8,9 @@
 
 enum { TAG = 1 }; // of places in a table that needs to tell nothing apart
 
-void jd_executor_add(jobd_executor *ex, jobd_future *f) {
-    f->ex = ex;
-    f->ex_prev = ex->last;
-    if (ex->last)
-        ex->last->ex_next = f;
-    else
-        ex->first = f;
-    ex->last = f;
+jobd_executor *jd_executor_ref(jobd_executor *ex) {
     ex->n_refs++;
+    return ex;
 }
 
 void jd_executor_unref(jobd_executor *ex) {
@@ -24,6 +18,16 @@ void jd_executor_unref(jobd_executor *ex) {
         return;
     jd_conn_unref(ex->conn);
     jd_free(ex);
+}
+
+void jd_executor_add(jobd_executor *ex, jobd_future *f) {
+    f->ex = jd_executor_ref(ex);
+    f->ex_prev = ex->last;
+    if (ex->last)
+        ex->last->ex_next = f;
+    else
+        ex->first = f;
+    ex->last = f;
 }
 
 void jd_executor_remove(jobd_future *f) {
@@ -151,7 +155,7 @@ int jobd_executor_shutdown(jobd_executor *ex, unsigned flags, int64_t timeout_ms
     if (r < 0 || timeout_ms == 0)
         return r;
     struct jd_wait w = {.met = none_open, .ex = ex};
-    ex->n_refs++; // a callback may free it
+    jd_executor_ref(ex); // a callback may free it
     r = jd_loop_wait(ex->conn, &w, jd_clock_deadline_ns(timeout_ms));
     jd_executor_unref(ex);
     return r == 0 ? 1 : r == JOBD_E_TIMEOUT ? 0 : r;

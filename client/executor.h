@@ -15,6 +15,7 @@ struct jobd_executor {
     bool is_shut; // takes no more jobs
 };
 
+jobd_executor *jd_executor_ref(jobd_executor *ex);
 void jd_executor_unref(jobd_executor *ex);
 
 void jd_executor_add(jobd_executor *ex, jobd_future *f);

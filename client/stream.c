@@ -35,6 +35,11 @@ int jd_stream_send(jobd_conn *c) {
     return did;
 }
 
+void jd_stream_send_much(jobd_conn *c) {
+    if (jd_buf_used(&c->out) >= JD_STREAM_SEND_BYTES && !c->send_blocked)
+        jd_stream_send(c);
+}
+
 void jd_stream_say_bye(jobd_conn *c) {
     struct jd_msg bye = {.shape = JD_EVENT, .op = JD_OP_BYE};
     if (!c->dead && c->ready && jd_stream_put(c, &bye) == 0)

@@ -18,6 +18,9 @@ JD_MUST_USE int jd_stream_put(jobd_conn *c, const struct jd_msg *msg);
 // the daemon may have said last. Returns 1 something was sent | 0.
 int jd_stream_send(jobd_conn *c);
 
+// What has gathered leaves when it is worth a system call.
+void jd_stream_send_much(jobd_conn *c);
+
 // One read, and all whole frames that are there then.
 // Returns 1 something came | 0 nothing | the code of the error that ended the connection.
 int jd_stream_receive(jobd_conn *c);

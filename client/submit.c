@@ -95,12 +95,6 @@ int jd_submit_start(jobd_conn *c, jobd_executor *ex, struct jd_msg *msg, jobd_fu
     return 0;
 }
 
-// What has gathered leaves when it is worth a system call.
-static void send_if_much(jobd_conn *c) {
-    if (jd_buf_used(&c->out) >= JD_STREAM_SEND_BYTES && !c->send_blocked)
-        jd_stream_send(c);
-}
-
 int jobd_submit(jobd_executor *ex, const char *task, jobd_bytes args,
                 const jobd_submit_options *opts, jobd_future **ret_future) {
     struct jd_msg msg = {.op = JD_OP_SUBMIT};
@@ -122,7 +116,7 @@ int jobd_submit(jobd_executor *ex, const char *task, jobd_bytes args,
     msg.u.submit.args = args;
     r = jd_submit_start(c, ex, &msg, ret_future);
     if (r == 0)
-        send_if_much(c);
+        jd_stream_send_much(c);
     return r;
 }
 

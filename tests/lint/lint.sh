@@ -52,7 +52,7 @@ check_imports() {
     room server/io 'server server/io server/core common' 'types.h task.h' ''
     room worker 'worker common' 'types.h task.h' '^uv'
     room worker/tasks 'worker worker/tasks common' 'types.h task.h' '^uv'
-    room client 'client common' 'types.h jobd.h' '^uv'
+    room client 'client common' 'types.h task.h jobd.h' '^uv'
     room client/ctl 'client/ctl common' 'types.h jobd.h' '^uv'
     room client/examples 'client/examples' 'types.h task.h jobd.h uv.h' ''
 }

@@ -132,9 +132,30 @@ Test(msg, the_envelope_has_room_for_everything_but_user_data) {
                           {.shape = JD_EVENT, .op = JD_OP_RUN},
                           {.shape = JD_EVENT, .op = JD_OP_RESULT},
                           {.shape = JD_EVENT, .op = JD_OP_JOB_DONE}};
-    m[0].u.submit = (struct jd_submit){JD_HANDLE_MAX, JD_EXECUTORS_MAX,    {name, sizeof name},
-                                       user,          INT64_MAX / 1000000, 2};
-    m[1].u.run = (struct jd_run){255, UINT64_MAX, UINT64_MAX, 255, JD_TASKS_MAX, UINT64_MAX, user};
+    const jobd_bytes text = {name, sizeof name};
+    m[0].u.submit = (struct jd_submit){.handle = JD_HANDLE_MAX,
+                                       .executor = JD_EXECUTORS_MAX,
+                                       .task = text,
+                                       .args = user,
+                                       .time_limit_ms = INT64_MAX / 1000000,
+                                       .max_lost = 2,
+                                       .chunk = JD_CHUNK_MAX,
+                                       .priority = -127,
+                                       .delay_ms = INT64_MAX / 1000000,
+                                       .deadline_ms = INT64_MAX / 1000000,
+                                       .max_retries = 255,
+                                       .retry_delay_ms = INT64_MAX / 1000000,
+                                       .key = text,
+                                       .label = text,
+                                       .detached = true};
+    m[1].u.run = (struct jd_run){.slot = 255,
+                                 .seq = UINT64_MAX,
+                                 .job = UINT64_MAX,
+                                 .attempt = 255,
+                                 .task = JD_TASKS_MAX,
+                                 .time_limit_ms = UINT64_MAX,
+                                 .args = user,
+                                 .chunk = JD_CHUNK_MAX};
     m[2].u.result =
         (struct jd_result){.slot = 255, .seq = UINT64_MAX, .run_ns = UINT64_MAX, .value = user};
     m[3].u.job_done = (struct jd_job_done){.handle = JD_HANDLE_MAX,
