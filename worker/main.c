@@ -10,11 +10,13 @@
 #include "confine.h"
 #include "fault.h"
 #include "hello.h"
+#include "initializer.h"
 #include "lifeline.h"
 #include "link.h"
 #include "log.h"
 #include "mem.h"
 #include "plugin.h"
+#include "post.h"
 #include "runner.h"
 #include "tasks/tasks.h"
 #include "tree.h"
@@ -101,7 +103,11 @@ static int serve(const struct options *o, struct link *l, struct registry *tasks
         (r = load_tasks(tasks, o->plugins, o->n_plugins, reterr)) < 0 ||
         (r = hello_exchange(l, tasks, reterr)) < 0)
         return r == JOBD_E_CLOSED ? 0 : r;
-    r = runner_run(l, tasks);
+    struct post post;
+    post_init(&post, l, tasks);
+    r = initializer_serve(&post);
+    r = r < 0 ? r : runner_run(&post);
+    post_free(&post);
     return r == JOBD_E_CLOSED ? 0 : link_explain(l, r, reterr);
 }
 
