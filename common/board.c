@@ -19,6 +19,8 @@ void jd_board_clear_progress(struct jd_board *b, unsigned slot) {
         store(&p->fraction, 0);
     if (load(&p->note[0]))
         store(&p->note[0], 0);
+    if (load(&b->item[slot]))
+        store(&b->item[slot], 0);
 }
 
 void jd_board_set_progress(struct jd_board *b, unsigned slot, double fraction, const char *note) {

@@ -11,6 +11,7 @@
 //               before the next job is claimed, and stays there until it was written to the socket.
 //   cancel[i] = the sequence asked to stop.
 //   progress  = what the running job last reported.
+//   item[i]   = of a chunk: the item that is being run.
 //
 // The master's side may read anything here, but the page is written by untrusted code: each value
 // is copied once, then checked.
@@ -26,7 +27,7 @@ enum {
     JD_BOARD_SLOTS = JD_WINDOW_MAX,
     JD_BOARD_RING_BYTES = 65536,
     JD_BOARD_NOTE_WORDS = (JD_NOTE_MAX + 1) / 8,
-    JD_BOARD_LAYOUT = 1, // changes with the struct below
+    JD_BOARD_LAYOUT = 2, // changes with the struct below
 };
 
 enum jd_slot_state {
@@ -50,6 +51,7 @@ struct jd_board {
     _Atomic uint64_t slot[JD_BOARD_SLOTS];
     _Atomic uint64_t cancel[JD_BOARD_SLOTS]; // written by the master
     struct jd_board_progress progress[JD_BOARD_SLOTS];
+    _Atomic uint64_t item[JD_BOARD_SLOTS]; // written by the worker
     _Atomic unsigned char ring[JD_BOARD_RING_BYTES];
 };
 
@@ -102,6 +104,11 @@ static inline uint64_t jd_board_out_tail(const struct jd_board *b) {
 void jd_board_read_progress(const struct jd_board *b, unsigned slot, double *ret_fraction,
                             char *note);
 
+// Means something only while the slot holds a chunk; then, too, it may be any number.
+static inline uint64_t jd_board_read_item(const struct jd_board *b, unsigned slot) {
+    return atomic_load_explicit(&b->item[slot], memory_order_relaxed);
+}
+
 // Copies stream bytes [from, to) out of the ring. False: not there (any more): the range is longer
 // than the ring, or a live worker may have been writing over it meanwhile.
 bool jd_board_ring_read(const struct jd_board *b, uint64_t from, uint64_t to, bool live,
@@ -124,10 +131,14 @@ static inline bool jd_board_cancelled(const struct jd_board *b, unsigned slot, u
     return atomic_load_explicit(&b->cancel[slot], memory_order_relaxed) == seq;
 }
 
-// Before the claim, so that a job never shows its predecessor's.
+// Before the claim, so that a job never shows its predecessor's. The item too.
 void jd_board_clear_progress(struct jd_board *b, unsigned slot);
 // note: NULL = keep the last one; cut at JD_NOTE_MAX bytes.
 void jd_board_set_progress(struct jd_board *b, unsigned slot, double fraction, const char *note);
+
+static inline void jd_board_set_item(struct jd_board *b, unsigned slot, uint64_t item) {
+    atomic_store_explicit(&b->item[slot], item, memory_order_relaxed);
+}
 
 // Puts n bytes of the stream at offset `at`; they count once jd_board_set_out_tail() passed them.
 void jd_board_ring_write(struct jd_board *b, uint64_t at, const void *data, size_t n);

@@ -30,6 +30,12 @@ static inline void jd_buf_commit(struct jd_buf *b, size_t n) { // n bytes were w
     b->len += n;
 }
 
+// Of the unread bytes, only the first n stay.
+static inline void jd_buf_cut(struct jd_buf *b, size_t n) {
+    JD_ASSERT(n <= b->len - b->pos);
+    b->len = b->pos + n;
+}
+
 static inline size_t jd_buf_used(const struct jd_buf *b) {
     return b->len - b->pos;
 }

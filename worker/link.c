@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -115,6 +116,28 @@ void link_release(struct link *l) {
 static int failed_call(struct link *l) {
     l->sys_errno = errno;
     return errno == EPIPE || errno == ECONNRESET ? JOBD_E_CLOSED : JOBD_E_SYS;
+}
+
+int link_hold(struct link *l, struct jd_buf *held) {
+    struct jd_buf next;
+    jobd_bytes all = jd_buf_view(&l->in);
+    JD_ASSERT(!held->data);
+    jd_buf_init(&next, l->in.max);
+    int r = jd_buf_append(&next, (const char *)all.data + l->handed_out, all.len - l->handed_out);
+    if (r < 0)
+        return r;
+    *held = l->in;
+    l->in = next;
+    l->handed_out = 0;
+    return 0;
+}
+
+int link_wait(struct link *l, int timeout_ms) {
+    struct pollfd pfd = {.fd = l->fd, .events = POLLIN};
+    int r = poll(&pfd, 1, timeout_ms);
+    if (r >= 0)
+        return r;
+    return errno == EINTR ? 0 : failed_call(l);
 }
 
 int link_fill(struct link *l) {

@@ -43,6 +43,15 @@ int link_explain(const struct link *l, int r, jobd_error *reterr);
 int link_next(struct link *l, struct jd_msg *ret);
 // The messages handed out are done with.
 void link_release(struct link *l);
+// The messages handed out stay valid for as long as *held, which must be empty and is owned by the
+// caller then; the link goes on with another buffer.
+int link_hold(struct link *l, struct jd_buf *held);
+// All messages handed out since the last release come again.
+static inline void link_put_back(struct link *l) {
+    l->handed_out = 0;
+}
+// Are there more bytes? 1 | 0 = not within timeout_ms (-1 = wait as long as it takes).
+int link_wait(struct link *l, int timeout_ms);
 // Waits for more bytes. Nothing may be handed out.
 int link_fill(struct link *l);
 

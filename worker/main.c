@@ -15,6 +15,7 @@
 #include "log.h"
 #include "mem.h"
 #include "plugin.h"
+#include "post.h"
 #include "runner.h"
 #include "tasks/tasks.h"
 #include "tree.h"
@@ -101,7 +102,10 @@ static int serve(const struct options *o, struct link *l, struct registry *tasks
         (r = load_tasks(tasks, o->plugins, o->n_plugins, reterr)) < 0 ||
         (r = hello_exchange(l, tasks, reterr)) < 0)
         return r == JOBD_E_CLOSED ? 0 : r;
-    r = runner_run(l, tasks);
+    struct post post;
+    post_init(&post, l, tasks);
+    r = runner_run(&post);
+    post_free(&post);
     return r == JOBD_E_CLOSED ? 0 : link_explain(l, r, reterr);
 }
 

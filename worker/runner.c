@@ -2,30 +2,26 @@
 // run -> its result in the ring -> the next claim. In this order a master that looks at the board
 // after this process died knows of each job whether it ran, and has every result there was.
 //
-// There is one look at the clock per job: the end of one is the start of the next.
+// There is one look at the clock per job: the end of one is the start of the next. And there is no
+// lock: nobody else is here.
 #include "runner.h"
 
 #include "clock.h"
 #include "ctx.h"
-#include "log.h"
+#include "job.h"
+#include "mem.h"
 #include "tree.h"
 
 enum { LONG_BATCH = 32 };
 
 struct runner {
+    struct post *post;
     struct link *link;
-    const struct registry *tasks;
     uint64_t now_ns; // the last job boundary
     jobd_task_ctx ctx;
     size_t n_batch;
     struct jd_run batch[JD_WINDOW_MAX]; // views into the link's input
 };
-
-static void log_bye(const struct jd_bye *bye) {
-    char quoted[256];
-    jd_log(JD_LOG_INFO, "master.bye", "code=%llu text=%s", (unsigned long long)bye->code,
-           jd_log_quote(quoted, sizeof quoted, bye->text));
-}
 
 // Decodes what has arrived, without running any of it, and tells the master how far that is.
 static int take_batch(struct runner *rn) {
@@ -34,14 +30,10 @@ static int take_batch(struct runner *rn) {
     int r = 0;
     rn->n_batch = 0;
     while (rn->n_batch < JD_LEN(rn->batch) && (r = link_next(rn->link, &msg)) > 0) {
-        if (msg.shape != JD_EVENT)
-            return JOBD_E_PROTO;
-        if (msg.op == JD_OP_BYE)
-            log_bye(&msg.u.bye);
-        else if (msg.op != JD_OP_RUN)
-            return JOBD_E_PROTO;
-        else
+        if (msg.shape == JD_EVENT && msg.op == JD_OP_RUN)
             rn->batch[rn->n_batch++] = msg.u.run;
+        else if ((r = post_route(rn->post, &msg)) < 0)
+            return r;
     }
     for (size_t i = 0; i < rn->n_batch; i++)
         taken = JD_MAX(taken, rn->batch[i].seq);
@@ -50,31 +42,13 @@ static int take_batch(struct runner *rn) {
     return r < 0 ? r : 0;
 }
 
-static void run_task(struct runner *rn, const struct jd_run *run, struct jd_result *result) {
-    const jobd_task_def *task = registry_at(rn->tasks, run->task);
-    if (!task) {
-        result->error = (uint64_t)-JOBD_E_NOTASK;
-        result->text = jd_text("the worker has no task of that number");
-        return;
-    }
-    ctx_outcome(&rn->ctx, task->fn(&ctx_host, &rn->ctx, run->args), result);
-}
-
 static int run_job(struct runner *rn, const struct jd_run *run) {
-    struct jd_board *board = rn->link->board;
-    unsigned slot = (unsigned)run->slot;
-    ctx_clear_progress(&rn->ctx, slot);
-    if (!jd_board_claim(board, slot, run->seq))
-        return 0; // the master has taken it back
     struct jd_msg msg;
-    msg.shape = JD_EVENT;
-    msg.op = JD_OP_RESULT;
-    msg.error = 0;
-    msg.u.result = (struct jd_result){.slot = run->slot, .seq = run->seq};
     uint64_t start_ns = rn->now_ns;
-    ctx_begin(&rn->ctx, run, start_ns);
-    run_task(rn, run, &msg.u.result);
+    if (!job_run(&rn->ctx, run, start_ns, &msg))
+        return 0; // the master has taken it back
     rn->now_ns = clock_now_ns();
+    rn->post->failed = msg.u.result.error != 0;
     msg.u.result.run_ns = rn->now_ns - start_ns;
     int r = link_send(rn->link, &msg, rn->now_ns);
     ctx_end(&rn->ctx);
@@ -93,7 +67,19 @@ static int run_batch(struct runner *rn) {
             return r;
     }
     link_release(rn->link);
+    if (rn->post->held.data)
+        jd_buf_free(&rn->post->held);
     return 0;
+}
+
+// Jobs that came while one of the batch waited for the master.
+static int run_queue(struct runner *rn) {
+    int r = 0;
+    for (struct work *w; r == 0 && (w = work_pop(&rn->post->queue));) {
+        r = run_job(rn, &w->run);
+        jd_free(w);
+    }
+    return r;
 }
 
 // Nothing is left to do: the results go out, then the worker sleeps until more arrives.
@@ -107,14 +93,18 @@ static int rest(struct runner *rn) {
     return r;
 }
 
-int runner_run(struct link *l, const struct registry *tasks) {
-    struct runner rn = {.link = l, .tasks = tasks, .now_ns = clock_now_ns()};
+int runner_run(struct post *p) {
+    struct runner rn = {.post = p, .link = p->link, .now_ns = clock_now_ns()};
     int r;
-    ctx_init(&rn.ctx, l->board, l->max_frame - JD_ENVELOPE_BYTES);
+    ctx_init(&rn.ctx, p);
     do {
         r = take_batch(&rn);
         if (r == 0)
             r = run_batch(&rn);
+        if (r == 0)
+            r = run_queue(&rn);
+        if (r == 0)
+            r = p->ended;
         if (r == 0 && rn.n_batch == 0)
             r = rest(&rn);
     } while (r == 0);

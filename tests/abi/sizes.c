@@ -129,12 +129,13 @@ FROZEN(jobd_task_def, 32);
 FROZEN(jobd_task_module, 64);
 
 // PROTOCOL.md section 11. Another layout is another JD_BOARD_LAYOUT.
-_Static_assert(JD_BOARD_LAYOUT == 1, "write the new layout down in PROTOCOL.md and here");
-FROZEN(struct jd_board, 86144);
+_Static_assert(JD_BOARD_LAYOUT == 2, "write the new layout down in PROTOCOL.md and here");
+FROZEN(struct jd_board, 88192);
 AT(struct jd_board, taken, 64);
 AT(struct jd_board, out_tail, 72);
 AT(struct jd_board, slot, 128);
 AT(struct jd_board, cancel, 2176);
 AT(struct jd_board, progress, 4224);
 FROZEN(struct jd_board_progress, 64);
-AT(struct jd_board, ring, 20608);
+AT(struct jd_board, item, 20608);
+AT(struct jd_board, ring, 22656);

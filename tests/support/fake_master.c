@@ -90,12 +90,13 @@ void fake_send(struct fake_master *m) {
     jd_buf_consume(&m->out, b.len);
 }
 
-static void pack(struct fake_master *m, const struct jd_msg *msg) {
+void fake_pack(struct fake_master *m, const struct jd_msg *msg) {
     int r = jd_msg_pack(&m->out, m->max_frame, msg);
     JD_ASSERT(r == 0);
 }
 
-uint64_t fake_run(struct fake_master *m, unsigned slot, const char *task, jobd_bytes args) {
+uint64_t fake_run_chunk(struct fake_master *m, unsigned slot, const char *task, jobd_bytes args,
+                        uint32_t n_items) {
     uint64_t seq = ++m->seq;
     const struct jd_msg msg = {
         .shape = JD_EVENT,
@@ -105,11 +106,23 @@ uint64_t fake_run(struct fake_master *m, unsigned slot, const char *task, jobd_b
                   .job = 1000 + seq,
                   .attempt = 1,
                   .task = fake_task(m, task),
-                  .args = args},
+                  .args = args,
+                  .chunk = n_items},
     };
     jd_board_publish(m->board, slot, seq);
-    pack(m, &msg);
+    fake_pack(m, &msg);
     return seq;
+}
+
+uint64_t fake_run(struct fake_master *m, unsigned slot, const char *task, jobd_bytes args) {
+    return fake_run_chunk(m, slot, task, args, 0);
+}
+
+void fake_reply(struct fake_master *m, uint32_t id, uint16_t op, int error, const char *text) {
+    const struct jd_msg msg = {
+        .shape = JD_REPLY, .op = op, .id = id, .error = error, .text = jd_text(text)};
+    fake_pack(m, &msg);
+    fake_send(m);
 }
 
 // ---- in ----
@@ -144,10 +157,15 @@ static bool next(struct fake_master *m, struct jd_msg *ret) {
     return true;
 }
 
-struct jd_result fake_result(struct fake_master *m) {
+struct jd_msg fake_next(struct fake_master *m) {
     struct jd_msg msg;
     while (!next(m, &msg))
         JD_ASSERT(fill(m));
+    return msg;
+}
+
+struct jd_result fake_result(struct fake_master *m) {
+    struct jd_msg msg = fake_next(m);
     JD_ASSERT(msg.shape == JD_EVENT && msg.op == JD_OP_RESULT);
     return msg.u.result;
 }
@@ -174,9 +192,7 @@ bool fake_result_left(struct fake_master *m, struct jd_result *ret) {
 // ---- HELLO ----
 
 static void read_hello(struct fake_master *m) {
-    struct jd_msg msg;
-    while (!next(m, &msg))
-        JD_ASSERT(fill(m));
+    struct jd_msg msg = fake_next(m);
     JD_ASSERT(msg.shape == JD_REQUEST && msg.op == JD_OP_HELLO && msg.id == 0);
     JD_ASSERT(jd_buf_append(&m->hello, m->in.data + m->in.pos, m->handed_out) == 0);
     jobd_bytes payload = {m->hello.data + JD_FRAME_HEAD_BYTES, m->handed_out - JD_FRAME_HEAD_BYTES};
@@ -203,7 +219,7 @@ void fake_start(struct fake_master *m, const char *const *plugins) {
                        .pid = (uint64_t)getpid(),
                        .max_frame = m->max_frame},
     };
-    pack(m, &ok);
+    fake_pack(m, &ok);
     fake_send(m);
 }
 

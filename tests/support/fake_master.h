@@ -40,10 +40,20 @@ void fake_free(struct fake_master *m);
 uint64_t fake_task(const struct fake_master *m, const char *name);
 // Publishes a job and packs its frame; returns its sequence. It goes out with fake_send().
 uint64_t fake_run(struct fake_master *m, unsigned slot, const char *task, jobd_bytes args);
+// The same, of a chunk: args is an array of n_items arguments.
+uint64_t fake_run_chunk(struct fake_master *m, unsigned slot, const char *task, jobd_bytes args,
+                        uint32_t n_items);
+// Packs any message; it goes out with fake_send().
+void fake_pack(struct fake_master *m, const struct jd_msg *msg);
 void fake_send(struct fake_master *m);
+// Answers a request of the worker's, at once. Without an error the result is nil, or that of op
+// with all fields 0.
+void fake_reply(struct fake_master *m, uint32_t id, uint16_t op, int error, const char *text);
 void fake_send_bytes(struct fake_master *m, const void *data, size_t n);
 
-// Waits for the next result. Views until the next call.
+// Waits for the next message of the worker's, whatever it is. Views until the next call.
+struct jd_msg fake_next(struct fake_master *m);
+// Waits for the next message, which must be a result. Views until the next call.
 struct jd_result fake_result(struct fake_master *m);
 // After the worker's death: takes what is left in the socket and in the ring, then the next result;
 // false = there is none.

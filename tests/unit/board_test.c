@@ -321,6 +321,14 @@ Test(board, progress_is_the_newest_report) {
 }
 
 // The worker's memory may hold anything: the master still gets a string.
+Test(board, the_item_of_a_chunk_is_cleared_with_its_progress) {
+    jd_board_set_item(&board, 7, 41);
+    cr_expect_eq(jd_board_read_item(&board, 7), 41u);
+    cr_expect_eq(jd_board_read_item(&board, 8), 0u);
+    jd_board_clear_progress(&board, 7);
+    cr_expect_eq(jd_board_read_item(&board, 7), 0u);
+}
+
 Test(board, a_note_is_terminated_whatever_the_page_holds) {
     for (unsigned i = 0; i < JD_BOARD_NOTE_WORDS; i++)
         board.progress[0].note[i] = 0x7878787878787878;

@@ -95,6 +95,19 @@ Test(buf, a_burst_gives_its_memory_back) {
     jd_buf_free(&b);
 }
 
+Test(buf, a_cut_keeps_the_first_bytes) {
+    struct jd_buf b;
+    jd_buf_init(&b, 100);
+    cr_assert_eq(jd_buf_append(&b, "abcdef", 6), 0);
+    jd_buf_consume(&b, 2);
+    jd_buf_cut(&b, 3);
+    jobd_bytes v = jd_buf_view(&b);
+    cr_expect(v.len == 3 && memcmp(v.data, "cde", 3) == 0);
+    jd_buf_cut(&b, 0);
+    cr_expect_eq(jd_buf_used(&b), 0u);
+    jd_buf_free(&b);
+}
+
 Test(buf, consuming_more_than_is_there_is_a_bug, .signal = SIGABRT) {
     struct jd_buf b;
     jd_buf_init(&b, 100);

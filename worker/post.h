@@ -1,0 +1,78 @@
+// What the compute threads of a worker share: the link to the master, and who waits for what of it.
+//
+// A thread that has nothing better to do reads the socket, one at a time, and hands out what comes:
+// jobs go to the queue, answers to the job that waits for them. When it leaves to do something
+// better, another one that waits takes its place. The lock is held around all of it but the wait
+// itself, and is not needed where there is only one thread.
+#ifndef WORKER_POST_H
+#define WORKER_POST_H
+
+#include <pthread.h>
+
+#include "link.h"
+#include "registry.h"
+#include "work.h"
+
+// A job that asked the master for something. Both functions are called with the lock held, by the
+// thread that reads; what they are given is gone when they return.
+struct waiter {
+    pthread_cond_t arrived;
+    void (*on_reply)(struct waiter *w, const struct jd_msg *reply);
+    void (*on_done)(struct waiter *w, const struct jd_job_done *done);
+};
+
+struct pipes;
+struct post {
+    struct link *link;
+    const struct registry *tasks;
+    struct pipes *pipes;             // of a process; NULL = none
+    bool failed;                     // the last job did
+    bool marked[JD_BOARD_SLOTS];     // a job has left its progress or item on the board
+    struct jd_buf held;              // messages that the link has handed out, see link_hold()
+    void (*on_room)(struct post *p); // jobs wait, or may run in the place of one that waits
+    pthread_mutex_t lock;
+    // ---- behind the lock ----
+    int ended; // why nothing comes any more; 0 = it does
+    bool reading;
+    pthread_cond_t idle; // of threads without a job
+    unsigned n_idle;     // of them, asleep
+    unsigned n_waiters;
+    struct waiter *waiters[JD_BOARD_SLOTS]; // by the slot of their job
+    struct work_queue queue;
+};
+
+enum { POST_KIND_SHIFT = 16, POST_SLOT_SHIFT = 24 };
+
+// The id of a request: one that cannot be out twice, and tells who waits for the reply.
+// kind: 1 to 255; k: below 65536.
+static inline uint32_t post_id(unsigned slot, unsigned kind, uint32_t k) {
+    return (uint32_t)slot << POST_SLOT_SHIFT | (uint32_t)kind << POST_KIND_SHIFT | k;
+}
+static inline unsigned post_kind(uint32_t id) {
+    return id >> POST_KIND_SHIFT & 0xff;
+}
+
+// Both are borrowed.
+void post_init(struct post *p, struct link *l, const struct registry *tasks);
+void post_free(struct post *p);
+
+// From any thread, without the lock.
+int post_send(struct post *p, const struct jd_msg *msg);
+// The same, and it is on its way when this returns.
+int post_send_now(struct post *p, const struct jd_msg *msg);
+// Before a slot's claim: a job never shows what its predecessor has left on the board.
+void post_clear_marks(struct post *p, unsigned slot);
+
+// ---- with the lock held, or with one thread only ----
+
+// Hands out a message. 0 | JOBD_E_PROTO | JOBD_E_NOMEM.
+int post_route(struct post *p, const struct jd_msg *msg);
+// Reads what there is, if anything comes within timeout_ms (-1 = forever); nobody else may be
+// reading. What goes wrong is in p->ended, and all who wait know.
+void post_read(struct post *p, int timeout_ms);
+// Something may have changed for w when this returns, at the latest after timeout_ms.
+void post_wait(struct post *p, struct waiter *w, int timeout_ms);
+// This thread stops waiting: another one must read.
+void post_hand_over(struct post *p);
+
+#endif
