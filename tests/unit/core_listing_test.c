@@ -94,8 +94,8 @@ Test(core_listing, rows_of_jobs) {
 
 Test(core_listing, filters) {
     begin();
-    world_pool_start(
-        &w, 0, &(struct jd_pool_create){.pool = {"gpu", 3}, .workers = 1, .threads = 1}, EX);
+    world_pool_start(&w, 0,
+                     &(struct jd_pool_create){.pool = {"gpu", 3}, .workers = 1, .threads = 1}, EX);
     struct world_run run;
     world_submit(&w, 0, 1, WORLD_ONCE); // 1: done
     run = world_take_run(&w);
@@ -234,8 +234,7 @@ Test(core_listing, rows_of_pools) {
 
 Test(core_listing, states_of_pools) {
     begin();
-    world_pool(&w, 0,
-               &(struct jd_pool_create){.pool = {"gpu", 3}, .workers = 1, .threads = 1});
+    world_pool(&w, 0, &(struct jd_pool_create){.pool = {"gpu", 3}, .workers = 1, .threads = 1});
     struct jd_msg msg = {.op = JD_OP_POOL_PAUSE};
     msg.u.pool_pause = (struct jd_pool_pause){.pool = jd_text("gpu"), .paused = true};
     world_ask_ok(&w, 0, &msg);
@@ -256,10 +255,7 @@ Test(core_listing, states_of_pools) {
 static void expect_reason(uint64_t id, const char *state, const char *part) {
     jobd_bytes map = world_why(&w, 1, id);
     cr_expect(world_text_in(map, "state", state));
-    char reason[600] = "";
-    jobd_reader r = jobd_reader_of(map);
-    (void)r;
-    cr_expect(world_text_in(map, "reason", part), "not '%s'%s", part, reason);
+    cr_expect(world_text_in(map, "reason", part), "not '%s'", part);
 }
 
 Test(core_listing, why_it_waits) {
@@ -278,8 +274,9 @@ Test(core_listing, why_it_waits) {
                   "its executor has 1 jobs sent or running, as many as its max_workers allows");
     world_submit(&w, 0, 3, WORLD_ONCE);
     uint64_t busy = world_submit(&w, 0, 4, WORLD_ONCE);
-    expect_reason(busy, "queued", "all workers of the pool 'default' are busy; 2 jobs wait, 1 of "
-                                  "them in its own line");
+    expect_reason(busy, "queued",
+                  "all workers of the pool 'default' are busy; 2 jobs wait, 1 of "
+                  "them in its own line");
     world_feed(&w, &(struct event){.kind = EVENT_PAUSED, .peer = 0});
     expect_reason(busy, "queued", "its submitter does not read what it is sent");
     world_feed(&w, &(struct event){.kind = EVENT_RESUMED, .peer = 0});
