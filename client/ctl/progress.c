@@ -70,7 +70,7 @@ size_t progress_render(const struct progress *p, double elapsed_s, unsigned colu
     unsigned width = (unsigned)JD_MIN(size - 1 - n_others, (size_t)BAR_MOST);
     char bar[BAR_MOST + 1] = "";
     render_bar(part, width, bar);
-    snprintf(ret, size, "%s  [%s]  %s", p->what, bar, end);
+    snprintf(ret, size, "%s  [%s]  %.*s", p->what, bar, (int)n_end, end);
     return strlen(ret);
 }
 
