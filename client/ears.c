@@ -166,3 +166,8 @@ int jd_future_on_output(jobd_future *f, jobd_output_fn fn, void *arg) {
     f->ears->output_arg = arg;
     return 0;
 }
+
+void jd_future_drop_output(jobd_future *f) {
+    if (f->ears)
+        f->ears->output_fn = NULL;
+}

@@ -18,5 +18,7 @@ void jd_ears_free(jobd_future *f);
 
 // Sets who gets what the process writes. 0 | JOBD_E_NOMEM.
 JD_MUST_USE int jd_future_on_output(jobd_future *f, jobd_output_fn fn, void *arg);
+// Nobody gets it any more, not even what is kept.
+void jd_future_drop_output(jobd_future *f);
 
 #endif

@@ -1,150 +1,16 @@
 #include "config.h"
 
-#include <errno.h>
 #include <ini.h>
 #include <inttypes.h>
 #include <libgen.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cpus.h"
-#include "log.h"
+#include "kind.h"
 #include "mem.h"
 #include "suggest.h"
-
-enum { WHY_BYTES = 256 };
-
-struct range {
-    uint64_t least, most;
-};
-
-// ---- values: 0, or -1 and why ----
-
-static int refuse(char *why, const char *fmt, ...) JD_PRINTF(2, 3);
-static int refuse(char *why, const char *fmt, ...) {
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(why, WHY_BYTES, fmt, ap);
-    va_end(ap);
-    return -1;
-}
-
-static int set_PATH(char **path, const char *value, struct range range, char *why) {
-    if (strlen(value) > range.most)
-        return refuse(why, "the path has %zu bytes, at most %" PRIu64 " are allowed", strlen(value),
-                      range.most);
-    char *copy = jd_strdup(value);
-    if (!copy)
-        return refuse(why, "out of memory");
-    jd_free(*path);
-    *path = copy;
-    return 0;
-}
-
-static int add_item(struct config_list *list, const char *item, struct range range, char *why) {
-    if (item[0] != '/')
-        return refuse(why, "'%s' is not an absolute path", item);
-    if (list->n == range.most)
-        return refuse(why, "more than %" PRIu64 " entries", range.most);
-    char **at = jd_realloc(list->at, (list->n + 1) * sizeof *at);
-    if (!at)
-        return refuse(why, "out of memory");
-    list->at = at;
-    list->at[list->n] = jd_strdup(item);
-    return list->at[list->n] ? (list->n++, 0) : refuse(why, "out of memory");
-}
-
-// Adds to what is there: a long list goes over several lines.
-static int set_LIST(struct config_list *list, const char *value, struct range range, char *why) {
-    char *copy = jd_strdup(value), *rest = copy, *item;
-    int r = copy ? 0 : refuse(why, "out of memory");
-    while (r == 0 && (item = strsep(&rest, ","))) {
-        item += strspn(item, " \t");
-        for (size_t n = strlen(item); n > 0 && strchr(" \t", item[n - 1]); n--)
-            item[n - 1] = '\0';
-        if (strpbrk(item, " \t"))
-            r = refuse(why, "'%s' holds a blank: separate entries with commas", item);
-        else if (*item)
-            r = add_item(list, item, range, why);
-    }
-    jd_free(copy);
-    return r;
-}
-
-static int set_number(uint64_t *number, const char *value, unsigned shift_max, struct range range,
-                      char *why) {
-    static const char suffixes[] = "KMG";
-    char *end;
-    errno = 0;
-    uint64_t v = strtoull(value, &end, 10);
-    unsigned shift = 0;
-    if (shift_max && *end && strchr(suffixes, *end))
-        shift = 10 * (unsigned)(strchr(suffixes, *end++) - suffixes + 1);
-    bool overflow = errno == ERANGE || v << shift >> shift != v;
-    if (value[0] < '0' || value[0] > '9' || *end)
-        return refuse(why, "'%s' is not a number%s", value,
-                      shift_max ? " with an optional suffix K, M or G" : "");
-    if (overflow || v << shift < range.least || v << shift > range.most)
-        return refuse(why, "%s is out of range, %" PRIu64 " to %" PRIu64 " is allowed", value,
-                      range.least, range.most);
-    *number = v << shift;
-    return 0;
-}
-
-static int set_NUM(uint64_t *number, const char *value, struct range range, char *why) {
-    return set_number(number, value, 0, range, why);
-}
-
-static int set_BYTES(uint64_t *number, const char *value, struct range range, char *why) {
-    return set_number(number, value, 30, range, why);
-}
-
-static int set_LEVEL(uint64_t *level, const char *value, struct range range, char *why) {
-    int v = jd_log_level_of(value);
-    (void)range;
-    if (v < 0)
-        return refuse(why, "'%s' is not one of error, warn, info, debug", value);
-    *level = (uint64_t)v;
-    return 0;
-}
-
-static void free_PATH(char **path) {
-    jd_free(*path);
-}
-
-static void free_LIST(struct config_list *list) {
-    for (size_t i = 0; i < list->n; i++)
-        jd_free(list->at[i]);
-    jd_free(list->at);
-}
-
-static void free_NUM(const uint64_t *number) {
-    (void)number;
-}
-#define free_BYTES free_NUM
-#define free_LEVEL free_NUM
-
-static void print_PATH(FILE *out, const char *name, char *const *path) {
-    fprintf(out, "%s = %s\n", name, *path);
-}
-
-static void print_LIST(FILE *out, const char *name, const struct config_list *list) {
-    fprintf(out, "%s =", name);
-    for (size_t i = 0; i < list->n; i++)
-        fprintf(out, "%s %s", i > 0 ? "," : "", list->at[i]);
-    fprintf(out, "\n");
-}
-
-static void print_NUM(FILE *out, const char *name, const uint64_t *number) {
-    fprintf(out, "%s = %" PRIu64 "\n", name, *number);
-}
-#define print_BYTES print_NUM
-
-static void print_LEVEL(FILE *out, const char *name, const uint64_t *level) {
-    fprintf(out, "%s = %s\n", name, jd_log_level_name((enum jd_log_level) * level));
-}
 
 // ---- keys ----
 
@@ -157,17 +23,17 @@ static const char *const key_names[] = {
 static int set_key(struct config *c, const char *key, const char *value, char *why) {
 #define X(KIND, name, initial, least, most)                                                        \
     if (strcmp(key, #name) == 0)                                                                   \
-        return set_##KIND(&c->name, value, (struct range){least, most}, why);
+        return kind_set_##KIND(&c->name, value, (struct kind_range){least, most}, why);
     CONFIG_MAP(X)
 #undef X
     const char *close = jd_suggest((jobd_bytes){key, strlen(key)}, key_names, JD_LEN(key_names));
     if (close)
-        return refuse(why, "unknown key '%.64s'; did you mean '%s'?", key, close);
-    return refuse(why, "unknown key '%.64s'", key);
+        return kind_refuse(why, "unknown key '%.64s'; did you mean '%s'?", key, close);
+    return kind_refuse(why, "unknown key '%.64s'", key);
 }
 
 int config_init(struct config *c) {
-    char why[WHY_BYTES];
+    char why[KIND_WHY_BYTES];
     *c = (struct config){0};
 #define X(KIND, name, initial, least, most)                                                        \
     if (set_key(c, #name, initial, why) < 0)                                                       \
@@ -178,20 +44,20 @@ int config_init(struct config *c) {
 }
 
 void config_free(struct config *c) {
-#define X(KIND, name, initial, least, most) free_##KIND(&c->name);
+#define X(KIND, name, initial, least, most) kind_free_##KIND(&c->name);
     CONFIG_MAP(X)
 #undef X
 }
 
 void config_print(const struct config *c, FILE *out) {
-#define X(KIND, name, initial, least, most) print_##KIND(out, #name, &c->name);
+#define X(KIND, name, initial, least, most) kind_print_##KIND(out, #name, &c->name);
     CONFIG_MAP(X)
 #undef X
 }
 
 int config_set(struct config *c, const char *where, const char *key, const char *value,
                struct fault *f) {
-    char why[WHY_BYTES];
+    char why[KIND_WHY_BYTES];
     if (set_key(c, key, value, why) == 0)
         return 0;
     return fault_set(f, FAULT_USAGE, "%s: %s", where, why);
@@ -204,7 +70,7 @@ struct reading {
     FILE *file;
     int line;     // being read
     int bad_line; // the first that is wrong; 0 = none
-    char why[WHY_BYTES];
+    char why[KIND_WHY_BYTES];
     bool seen[JD_LEN(key_names)];
 };
 
@@ -217,10 +83,10 @@ static char *next_line(char *text, int size, void *arg) {
     size_t n = strlen(text);
     if (n + 1 == (size_t)size && text[n - 1] != '\n' && r->bad_line == 0) {
         r->bad_line = r->line;
-        refuse(r->why,
-               "the line is longer than %d bytes; a list may go on in further lines of the "
-               "same key",
-               size - 2);
+        kind_refuse(r->why,
+                    "the line is longer than %d bytes; a list may go on in further lines of the "
+                    "same key",
+                    size - 2);
     }
     return text;
 }
@@ -229,7 +95,7 @@ static int set_twice(struct reading *r, const char *key) {
     for (size_t i = 0; i < JD_LEN(key_names); i++) {
         if (strcmp(key, key_names[i]) != 0)
             continue;
-        bool twice = r->seen[i] && strcmp(key, "plugins") != 0;
+        bool twice = r->seen[i] && strcmp(key, "plugins") != 0 && strcmp(key, "pool") != 0;
         r->seen[i] = true;
         return twice;
     }
@@ -238,12 +104,13 @@ static int set_twice(struct reading *r, const char *key) {
 
 static int on_pair(void *arg, const char *section, const char *key, const char *value) {
     struct reading *r = arg;
-    char why[WHY_BYTES];
+    char why[KIND_WHY_BYTES];
     int bad;
     if (*section)
-        bad = refuse(why, "there are no sections, but here is [%.64s]", section);
+        bad = kind_refuse(why, "there are no sections, but here is [%.64s]", section);
     else if (set_twice(r, key))
-        bad = refuse(why, "'%s' is set twice (an indented line goes on with the one before)", key);
+        bad = kind_refuse(why, "'%s' is set twice (an indented line goes on with the one before)",
+                          key);
     else
         bad = set_key(r->config, key, value, why);
     if (bad && r->bad_line == 0) {
@@ -310,12 +177,30 @@ static int resolve_state(struct config *c, bool beside_socket) {
     return set_path(&c->state, "/var/lib/jobd", "");
 }
 
+// Every number of workers that is still 0 becomes that of the CPUs.
+static int resolve_workers(struct config *c, struct fault *f) {
+    uint64_t n_cpus = JD_MIN(cpus_usable(), (unsigned)JD_WORKERS_MAX), in_pools = 0;
+    for (size_t i = 0; i < c->pool.n; i++) {
+        if (c->pool.at[i].workers == 0)
+            c->pool.at[i].workers = n_cpus;
+        in_pools += c->pool.at[i].workers;
+    }
+    if (c->workers == 0 && in_pools < c->max_workers)
+        c->workers = JD_MIN(n_cpus, c->max_workers - in_pools);
+    if (c->workers > 0 && c->workers + in_pools <= c->max_workers)
+        return 0;
+    return fault_set(f, FAULT_CONFIG,
+                     "there may be max_workers = %" PRIu64
+                     " worker processes, but the pool \"default\" needs %" PRIu64
+                     " of them and the pools of the configuration %" PRIu64
+                     "; let there be more, or make the pools smaller",
+                     c->max_workers, JD_MAX(c->workers, UINT64_C(1)), in_pools);
+}
+
 int config_resolve(struct config *c, struct fault *f) {
     bool beside_socket = *c->socket || from_env("JOBD_SOCKET");
     int r = *c->socket ? 0 : resolve_socket(c);
     if (r == 0 && !*c->state)
         r = resolve_state(c, beside_socket);
-    if (c->workers == 0)
-        c->workers = JD_MIN(cpus_usable(), 1024u);
-    return r == 0 ? 0 : fault_set(f, FAULT_INTERNAL, "out of memory");
+    return r == 0 ? resolve_workers(c, f) : fault_set(f, FAULT_INTERNAL, "out of memory");
 }

@@ -5,9 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cgroup.h"
 #include "guard.h"
-
-#define CGROUP_ROOT "/sys/fs/cgroup"
 
 static unsigned of_affinity(void) {
     cpu_set_t set; // 1024 CPUs; a larger machine gives an error, and the file names the number then
@@ -29,30 +28,14 @@ unsigned cpus_of_quota(const char *path) {
     return (unsigned)JD_MIN(cpus, (unsigned long)INT_MAX);
 }
 
-// Our cgroup of version 2, from the line "0::/a/b".
-static int find_cgroup(char path[PATH_MAX]) {
-    char line[PATH_MAX - sizeof CGROUP_ROOT - sizeof "/cpu.max"];
-    int found = 0;
-    FILE *f = fopen("/proc/self/cgroup", "re");
-    while (f && !found && fgets(line, sizeof line, f)) {
-        line[strcspn(line, "\n")] = '\0';
-        found = strncmp(line, "0::/", 4) == 0;
-    }
-    if (f)
-        fclose(f);
-    if (found)
-        snprintf(path, PATH_MAX, CGROUP_ROOT "%s", line + 3);
-    return found;
-}
-
 // A group cannot have more than the groups around it.
 static unsigned of_cgroups(void) {
-    char path[PATH_MAX];
+    char path[CGROUP_PATH_BYTES];
     unsigned least = UINT_MAX;
-    if (!find_cgroup(path))
+    if (!cgroup_path(path))
         return least;
     for (char *end = path + strlen(path); end && end >= path + strlen(CGROUP_ROOT);) {
-        snprintf(end, PATH_MAX - (size_t)(end - path), "/cpu.max");
+        snprintf(end, CGROUP_PATH_BYTES - (size_t)(end - path), "/cpu.max");
         unsigned cpus = cpus_of_quota(path);
         if (cpus > 0)
             least = JD_MIN(least, cpus);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "cpus.h"
 #include "io/loop.h"
 #include "io/probe.h"
 #include "log.h"
@@ -151,9 +152,34 @@ static int apply(struct config *c, const struct arguments *a, struct fault *f) {
     return config_resolve(c, f);
 }
 
-static struct core_config core_config_of(const struct config *c, const struct state *state) {
+static struct core_pool core_pool_of(const struct config_pool *pool) {
+    static const uint8_t no_arguments[] = {0x90}; // an empty array
+    return (struct core_pool){
+        .name = pool->name,
+        .n_workers = (uint32_t)pool->workers,
+        .n_threads = (uint32_t)pool->threads,
+        .initializer = pool->initializer,
+        .init_args = {no_arguments, sizeof no_arguments},
+        .recycle_jobs = pool->recycle_jobs,
+        .recycle_rss_bytes = pool->recycle_rss,
+        .max_lent = (uint32_t)pool->max_lent,
+    };
+}
+
+// pools: CONFIG_POOLS_MAX of them, filled in here.
+static struct core_config core_config_of(const struct config *c, const struct state *state,
+                                         struct core_pool *pools) {
+    for (size_t i = 0; i < c->pool.n; i++)
+        pools[i] = core_pool_of(&c->pool.at[i]);
     struct core_config core = {
         .n_workers = (uint32_t)c->workers,
+        .n_cpus = cpus_usable(),
+        .pools = pools,
+        .n_pools = (uint32_t)c->pool.n,
+        .max_workers = (uint32_t)c->max_workers,
+        .max_kept = (uint32_t)c->keep_jobs,
+        .keep_ns = c->keep_s * NS_PER_S,
+        .max_kept_bytes = c->keep_bytes,
         .max_clients = (uint32_t)c->max_clients,
         .max_jobs = (uint32_t)c->max_jobs,
         .max_queued_bytes = c->max_queued_bytes,
@@ -204,7 +230,8 @@ static int serve_with(struct config *c, struct spawner *spawner, const struct cl
             r = fault_set(f, FAULT_INTERNAL, "out of memory");
     }
     if (r == 0) {
-        struct core_config core = core_config_of(c, state);
+        struct core_pool pools[CONFIG_POOLS_MAX];
+        struct core_config core = core_config_of(c, state, pools);
         struct loop_setup setup = {&core, spawner, claim, &spared, state};
         r = run_loop(c, &setup, f);
     }

@@ -8,6 +8,7 @@
 #include "json.h"
 #include "mem.h"
 #include "print.h"
+#include "progress.h"
 
 // All there is to say of a failure; NULL and 0 = there is none.
 struct report {
@@ -52,6 +53,7 @@ static void print_json(const struct report *r) {
 
 static int print_report(const struct ctl *ctl, const struct report *r) {
     fflush(stdout); // what was said before stands before
+    progress_clear(ctl->progress);
     if (ctl->json) {
         print_json(r);
         return r->exit;
@@ -70,12 +72,17 @@ int ctl_exit_of(int err) {
         return CTL_DONE;
     case JOBD_E_TASK:
     case JOBD_E_NOTASK:
-    case JOBD_E_NOENT:
     case JOBD_E_WORKER_DIED:
     case JOBD_E_KILLED:
     case JOBD_E_CANCELLED:
     case JOBD_E_RESULT_TOO_BIG:
+    case JOBD_E_EXITED:
+    case JOBD_E_EXIST:
+    case JOBD_E_STATE:
+    case JOBD_E_NOTSUP:
         return CTL_JOB_FAILED;
+    case JOBD_E_NOENT:
+        return CTL_NOT_THERE;
     case JOBD_E_INVAL:
     case JOBD_E_MSGSIZE:
         return CTL_USAGE;
@@ -96,6 +103,10 @@ int ctl_exit_of(int err) {
     }
 }
 
+int ctl_exit_of_status(int status) {
+    return status < 0 ? CTL_SIGNALLED - status : status;
+}
+
 // What helps in most cases; NULL = nothing that is known here.
 static const char *usual_hint(int err) {
     switch (err) {
@@ -107,6 +118,8 @@ static const char *usual_hint(int err) {
         return "if it may run again after a worker's death: jobctl submit --retries-lost 2 ...";
     case JOBD_E_DEADLINE:
         return "allow more with: jobctl submit --time-limit DURATION ...";
+    case JOBD_E_NOENT:
+        return "\"jobctl list\" shows the jobs there are, \"jobctl pool list\" the pools";
     case JOBD_E_RESULT_TOO_BIG:
         return "ask for less at a time, or let the task write a file and return its name";
     case JOBD_E_MSGSIZE:
@@ -151,6 +164,14 @@ int ctl_fail_call(const struct ctl *ctl, int err, const char *what) {
     return ctl_fail(ctl, &why, NULL);
 }
 
+// A job that was lost as often as any may be is not helped by the usual hint.
+static const char *hint_of_job(int err, const jobd_job_info *info) {
+    enum { RUNS_MAX = 3 }; // the first, and the most that max_lost allows
+    if (err == JOBD_E_WORKER_DIED && info->attempt >= RUNS_MAX)
+        return "it was run as often as may be; the daemon's log has what its workers wrote last";
+    return usual_hint(err);
+}
+
 int ctl_fail_job(const struct ctl *ctl, jobd_future *f, const char *what, const char *hint) {
     jobd_error why = {.code = JOBD_E_CANCELLED, .message = "it had not begun"};
     jobd_job_info info = {.struct_size = sizeof(info)};
@@ -163,14 +184,15 @@ int ctl_fail_job(const struct ctl *ctl, jobd_future *f, const char *what, const 
         snprintf(message, sizeof(message), "%s %" PRIu64 " %s%s: %s", what, info.job_id,
                  info.state < JOBD_JOB_DONE ? "was " : "", jobd_job_state_name(info.state),
                  why.message);
-    return print_report(ctl, &(struct report){
-                                 .exit = ctl_exit_of(why.code),
-                                 .why = &why,
-                                 .message = message,
-                                 .hint = hint ? hint : usual_hint(why.code),
-                                 .state = info.state ? jobd_job_state_name(info.state) : NULL,
-                                 .job = info.job_id,
-                             });
+    return print_report(
+        ctl, &(struct report){
+                 .exit = info.status ? ctl_exit_of_status(info.status) : ctl_exit_of(why.code),
+                 .why = &why,
+                 .message = message,
+                 .hint = hint ? hint : hint_of_job(why.code, &info),
+                 .state = info.state ? jobd_job_state_name(info.state) : NULL,
+                 .job = info.job_id,
+             });
 }
 
 int ctl_misuse(const struct ctl *ctl, const char *hint, const char *fmt, ...) {
@@ -186,10 +208,11 @@ int ctl_misuse(const struct ctl *ctl, const char *hint, const char *fmt, ...) {
 int ctl_fail_stopped(const struct ctl *ctl, const char *what) {
     if (ctl->output_errno)
         return CTL_BROKEN; // ctl_finish_output() says why
-    jobd_error why = {.code = JOBD_E_CANCELLED};
-    snprintf(why.message, sizeof(why.message), "interrupted: %.200s", what);
+    jobd_error why = {.code = ctl->late ? JOBD_E_TIMEOUT : JOBD_E_CANCELLED};
+    snprintf(why.message, sizeof(why.message), "%s: %.200s",
+             ctl->late ? "the time is over" : "interrupted", what);
     return print_report(ctl, &(struct report){
-                                 .exit = CTL_SIGNALLED + ctl->signal,
+                                 .exit = ctl->late ? CTL_TIME_LIMIT : CTL_SIGNALLED + ctl->signal,
                                  .why = &why,
                                  .message = why.message,
                              });

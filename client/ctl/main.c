@@ -6,12 +6,8 @@
 #include <string.h>
 
 #include "ctl.h"
-#include "suggest.h"
 
-static const struct command {
-    const char *name;
-    int (*run)(struct ctl *ctl, char **argv);
-} commands[] = {
+static const struct ctl_command commands[] = {
 #define X(name, summary) {#name, cmd_##name},
     CTL_COMMAND_MAP(X)
 #undef X
@@ -27,20 +23,24 @@ static const struct argp_option command_docs[] = {
 static const struct argp main_argp = {
     .options = command_docs,
     .args_doc = "[COMMAND [ARG...]]",
-    .doc = "Ask the jobd daemon to do things.\n\n"
-           "  jobctl                            how the daemon is, and what to do next\n"
-           "  jobctl integrate cos 0 pi/2       an integral, in parts over the workers\n"
-           "  jobctl submit sleep '[0.5]'       one task with its arguments as JSON\n"
-           "  jobctl COMMAND --help             all about one command\n"
-           "\vExit codes: 0 well, 1 a job failed, 2 wrong usage, 69 no daemon, 75 busy, try again, "
-           "77 not allowed, 124 time limit, 125 jobd failed, 130 interrupted.",
+    .doc =
+        "Ask the jobd daemon to do things.\n\n"
+        "  jobctl                            how the daemon is, and what to do next\n"
+        "  jobctl integrate cos 0 pi/2       an integral, in parts over the workers\n"
+        "  jobctl submit sleep '[0.5]'       one task with its arguments as JSON\n"
+        "  seq 9 | jobctl map TASK           a task for every line\n"
+        "  jobctl run make -j4               a command, as a process of the daemon's\n"
+        "  jobctl COMMAND --help             all about one command\n"
+        "\vJobs are named by their ids: 12, 3-9, 1,4,7, or - to read ids from standard input.\n\n"
+        "Exit codes: 0 well, 1 a job failed, 2 wrong usage, 3 no such job or pool, 69 no daemon, "
+        "75 busy, try again, 77 not allowed, 124 time limit, 125 jobd failed, 130 interrupted.",
 };
 
 static int show_next(struct ctl *ctl) {
     json_t *status;
     int r = ctl_connect(ctl);
     if (r == CTL_NO_DAEMON)
-        puts("then: jobctl status | workers | tasks | integrate cos 0 pi/2 | ping | --help");
+        puts("then: jobctl status | list | pool list | integrate cos 0 pi/2 | --help");
     if (!r)
         r = ctl_status(ctl, &status);
     if (r)
@@ -51,32 +51,9 @@ static int show_next(struct ctl *ctl) {
            (long long)json_integer_value(json_object_get(status, "workers")),
            (long long)json_integer_value(json_object_get(status, "jobs_queued")),
            (long long)json_integer_value(json_object_get(status, "jobs_running")));
-    puts("next: jobctl status | workers | tasks | integrate cos 0 pi/2 | ping | --help");
+    puts("next: jobctl status | list | pool list | integrate cos 0 pi/2 | --help");
     json_decref(status);
     return CTL_DONE;
-}
-
-static int unknown_command(const struct ctl *ctl, const char *name) {
-    const char *names[JD_LEN(commands)];
-    for (size_t i = 0; i < JD_LEN(commands); i++)
-        names[i] = commands[i].name;
-    const char *close = jd_suggest((jobd_bytes){name, strlen(name)}, names, JD_LEN(names));
-    char hint[80] = "\"jobctl --help\" lists the commands";
-    if (close)
-        snprintf(hint, sizeof(hint), "did you mean \"jobctl %s\"?", close);
-    ctl_misuse(ctl, hint, "there is no command \"%.64s\"", name);
-    return CTL_USAGE;
-}
-
-static int run_command(struct ctl *ctl, char **argv) {
-    for (size_t i = 0; i < JD_LEN(commands); i++)
-        if (strcmp(argv[0], commands[i].name) == 0) {
-            char title[32];
-            snprintf(title, sizeof(title), "jobctl %s", argv[0]);
-            argv[0] = title;
-            return commands[i].run(ctl, argv);
-        }
-    return unknown_command(ctl, argv[0]);
 }
 
 static int run(struct ctl *ctl, char **argv) {
@@ -84,11 +61,11 @@ static int run(struct ctl *ctl, char **argv) {
     int r = ctl_parse_main(ctl, &main_argp, argv, &args);
     if (r)
         return ctl_exit_of(JD_MIN(r, 0));
-    char status[] = "status";
+    char name[] = "jobctl status";
     if (args.n_operands > 0)
-        r = run_command(ctl, args.operands);
+        r = ctl_run_command(ctl, "jobctl", commands, JD_LEN(commands), args.operands);
     else
-        r = ctl->json ? run_command(ctl, (char *[]){status, NULL}) : show_next(ctl);
+        r = ctl->json ? cmd_status(ctl, (char *[]){name, NULL}) : show_next(ctl);
     args_free(&args);
     return r;
 }

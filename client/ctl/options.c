@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "duration.h"
 
 enum { KEY_SOCKET = 0x100, KEY_JSON };
 
@@ -33,7 +34,7 @@ static error_t on_global(int key, char *arg, struct argp_state *state) {
         p->ctl->socket = arg;
         return *arg ? 0 : ctl_misuse(p->ctl, NULL, "--socket needs a path");
     case KEY_JSON:
-        p->ctl->json = true;
+        p->ctl->json = p->ctl->json_given = true;
         return 0;
     case 'h':
         p->ctl->help = true;
@@ -103,6 +104,7 @@ int ctl_parse(struct ctl *ctl, const struct ctl_syntax *syntax, char **argv, voi
     const struct args_syntax sorted = {
         .tables = {global_options, own.options},
         .is_operand = syntax->is_operand,
+        .stops_at_operand = syntax->stops_at_operand,
     };
     struct args args;
     int r = sort_and_parse(&sorted, &top, &(struct parse){ctl, input}, argv, &args);
@@ -111,11 +113,13 @@ int ctl_parse(struct ctl *ctl, const struct ctl_syntax *syntax, char **argv, voi
     r = show_help(ctl, &top, argv[0]);
     if (!r)
         r = check_operands(ctl, syntax, argv[0], &args);
-    if (r)
+    if (r) {
         args_free(&args);
-    else
-        *ret = args;
-    return r;
+        return r;
+    }
+    ctl->json = ctl->json_given;
+    *ret = args;
+    return 0;
 }
 
 int ctl_parse_main(struct ctl *ctl, const struct argp *main_argp, char **argv, struct args *ret) {
@@ -139,4 +143,18 @@ int ctl_parse_main(struct ctl *ctl, const struct argp *main_argp, char **argv, s
     else
         *ret = args;
     return r;
+}
+
+int ctl_parse_duration(const struct ctl *ctl, const char *option, const char *text, bool zero,
+                       int64_t *ret_ms) {
+    if (zero && strcmp(text, "0") == 0) {
+        *ret_ms = 0;
+        return 0;
+    }
+    if (duration_parse(text, ret_ms) == 0)
+        return 0;
+    return ctl_misuse(ctl,
+                      zero ? "write 0, or a duration with its units: 500ms, 90s, 5m, 1h30m"
+                           : "write a duration with its units: 500ms, 90s, 5m, 1h30m",
+                      "%s cannot be \"%.64s\"", option, text);
 }

@@ -2,6 +2,7 @@
 // good order, over the signals that ask it to.
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "ctl.h"
 #include "json.h"
 #include "print.h"
+#include "progress.h"
 
 uint64_t ctl_now_ns(void) {
     struct timespec t;
@@ -76,14 +78,35 @@ void ctl_disconnect(struct ctl *ctl) {
         unwatch_signals(ctl);
 }
 
-// Was a signal caught? Then the next one finds its usual, deadly way.
+// Was a signal caught that stops us? Then the next one finds its usual, deadly way.
 static bool take_signal(struct ctl *ctl) {
     struct signalfd_siginfo info;
     if (ctl->signal_fd < 0 || read(ctl->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return false;
+    if (ctl->on_signal) {
+        ctl->on_signal((int)info.ssi_signo, ctl->on_signal_arg);
+        return false;
+    }
     ctl->signal = (int)info.ssi_signo;
     unwatch_signals(ctl);
     return true;
+}
+
+void ctl_set_deadline(struct ctl *ctl, int64_t timeout_ms) {
+    ctl->deadline_ns = timeout_ms > 0 ? ctl_now_ns() + (uint64_t)timeout_ms * 1000000u : 0;
+}
+
+// Milliseconds until the deadline, and at most until the progress is drawn next; -1 = no limit.
+static int64_t limit_wait(const struct ctl *ctl, int64_t ms) {
+    uint64_t now_ns = ctl_now_ns();
+    if (ctl->deadline_ns) {
+        uint64_t left_ns = ctl->deadline_ns > now_ns ? ctl->deadline_ns - now_ns : 0;
+        int64_t left_ms = (int64_t)((left_ns + 999999) / 1000000);
+        ms = ms < 0 ? left_ms : JD_MIN(ms, left_ms);
+    }
+    if (progress_is_on(ctl->progress))
+        ms = ms < 0 ? PROGRESS_TICK_MS : JD_MIN(ms, PROGRESS_TICK_MS);
+    return JD_MIN(ms, INT_MAX);
 }
 
 static int wait_for_bytes(struct ctl *ctl) {
@@ -95,15 +118,22 @@ static int wait_for_bytes(struct ctl *ctl) {
         {.fd = jobd_conn_fd(ctl->conn), .events = (short)jobd_conn_events(ctl->conn)},
         {.fd = ctl->signal_fd, .events = POLLIN}, // -1 is passed over
     };
-    if (poll(fds, 2, (int)ms) < 0 && errno != EINTR)
+    if (poll(fds, 2, (int)limit_wait(ctl, ms)) < 0 && errno != EINTR)
         return JOBD_E_SYS;
     return take_signal(ctl) ? 1 : 0;
 }
 
 int ctl_turn(struct ctl *ctl) {
     int r = jobd_conn_process(ctl->conn);
-    if (r != 0)
-        return JD_MIN(r, 0);
+    progress_tick(ctl->progress);
+    if (r < 0)
+        return r;
+    if (ctl->deadline_ns && ctl_now_ns() >= ctl->deadline_ns) {
+        ctl->late = true;
+        return 1;
+    }
+    if (r > 0)
+        return 0;
     errno = 0;
     if (fflush(stdout)) { // what is known is seen while we wait
         ctl->output_errno = errno ? errno : EIO;
@@ -119,15 +149,24 @@ int ctl_await(struct ctl *ctl, jobd_future *f) {
     return 0;
 }
 
-void ctl_on_note(jobd_future *f, const char *text, void *arg) {
-    const struct ctl *ctl = arg;
+int ctl_await_id(struct ctl *ctl, jobd_future *f, uint64_t *ret_id) {
+    jobd_job_info info = {.struct_size = sizeof(info)};
+    for (jobd_future_info(f, &info); !info.job_id && !jobd_future_done(f);
+         jobd_future_info(f, &info))
+        if (ctl_turn(ctl) > 0)
+            return 1;
+    *ret_id = info.job_id;
+    return 0;
+}
+
+// "jobctl: job 7: text", or an object with the text under `name`.
+static void say_of_job(struct ctl *ctl, jobd_future *f, const char *name, const char *text) {
     jobd_job_info info = {.struct_size = sizeof(info)};
     jobd_future_info(f, &info);
-    if (info.state != JOBD_JOB_QUEUED || !*text) // it runs, or made progress
-        return;
-    json_t *note = ctl->json ? json_pack("{s:i, s:I, s:s}", "v", 1, "job", (json_int_t)info.job_id,
-                                         "note", text)
-                             : NULL;
+    progress_clear(ctl->progress);
+    json_t *note =
+        ctl->json ? json_pack("{s:i, s:I, s:s}", "v", 1, "job", (json_int_t)info.job_id, name, text)
+                  : NULL;
     if (note)
         ctl_json_write(stderr, note);
     else {
@@ -136,6 +175,22 @@ void ctl_on_note(jobd_future *f, const char *text, void *arg) {
     }
     putc('\n', stderr);
     json_decref(note);
+}
+
+void ctl_on_note(jobd_future *f, const char *text, void *arg) {
+    struct ctl *ctl = arg;
+    jobd_job_info info = {.struct_size = sizeof(info)};
+    jobd_future_info(f, &info);
+    if (info.state == JOBD_JOB_QUEUED && *text && !ctl->quiet) // else it runs, or made progress
+        say_of_job(ctl, f, "note", text);
+}
+
+void ctl_on_log(jobd_future *f, int level, const char *line, void *arg) {
+    static const char *const levels[] = {"error", "warning", "notice", "debug"};
+    char text[1200];
+    snprintf(text, sizeof(text), "%s: %s",
+             level >= 0 && (size_t)level < JD_LEN(levels) ? levels[level] : "log", line);
+    say_of_job(arg, f, "log", text);
 }
 
 int ctl_status(struct ctl *ctl, json_t **ret) {
@@ -154,40 +209,6 @@ int ctl_status(struct ctl *ctl, json_t **ret) {
     return CTL_DONE;
 }
 
-static int append_page(json_t *rows, jobd_bytes bytes) {
-    json_t *page;
-    int r = ctl_json_of(bytes, &page);
-    if (r)
-        return r;
-    if (!json_is_array(page))
-        r = JOBD_E_PROTO;
-    else if (json_array_extend(rows, page))
-        r = JOBD_E_NOMEM;
-    json_decref(page);
-    return r;
-}
-
-int ctl_listing(struct ctl *ctl, ctl_page *page, const char *what, json_t **ret) {
-    json_t *rows = json_array();
-    uint64_t cursor = 0;
-    int r = rows ? 0 : JOBD_E_NOMEM;
-    do {
-        jobd_bytes bytes;
-        if (!r)
-            r = page(ctl->conn, CTL_ANSWER_MS, &cursor, &bytes);
-        if (!r)
-            r = append_page(rows, bytes);
-    } while (!r && cursor != 0);
-    if (!r) {
-        *ret = rows;
-        return CTL_DONE;
-    }
-    json_decref(rows);
-    char call[64];
-    snprintf(call, sizeof(call), "list the daemon's %s", what);
-    return ctl_fail_call(ctl, r, call);
-}
-
 int ctl_print_json(struct ctl *ctl, json_t *v) {
     json_t *object = json_pack("{s:i}", "v", 1);
     int r = !v || !object || json_object_update(object, v) ? JOBD_E_NOMEM : 0;
@@ -198,16 +219,4 @@ int ctl_print_json(struct ctl *ctl, json_t *v) {
     json_decref(object);
     json_decref(v);
     return r ? ctl_fail_call(ctl, r, "write JSON") : CTL_DONE;
-}
-
-int ctl_print_listing(struct ctl *ctl, const char *name, json_t *rows, const char *const *first) {
-    if (ctl->json)
-        return ctl_print_json(ctl, json_pack("{s:o}", name, rows));
-    int r = 0;
-    if (json_array_size(rows) == 0)
-        printf("no %s\n", name);
-    else
-        r = ctl_print_table(stdout, rows, first);
-    json_decref(rows);
-    return r ? ctl_fail_call(ctl, r, "print a table") : CTL_DONE;
 }

@@ -2,15 +2,19 @@
 
 #include <string.h>
 
+#include "follow.h"
 #include "log.h"
+#include "manage.h"
 #include "mem.h"
-#include "sched.h"
+#include "process.h"
 #include "state.h"
 #include "stats.h"
+#include "watch.h"
 
 void clients_init(struct clients *c) {
     *c = (struct clients){.next_session = 1};
     jd_slab_init(&c->slab, sizeof(struct client), UINT32_MAX / 2);
+    jd_slab_init(&c->shares, sizeof(struct share), UINT32_MAX / 2);
     jd_slab_init(&c->lanes, sizeof(struct lane), UINT32_MAX / 2);
 }
 
@@ -31,6 +35,7 @@ void clients_free_all(struct clients *c) {
         }
     }
     jd_slab_free_all(&c->slab);
+    jd_slab_free_all(&c->shares);
     jd_slab_free_all(&c->lanes);
     jd_free(c->by_peer);
 }
@@ -83,9 +88,10 @@ void clients_on_connected(struct core *core, const struct event *e) {
 static void on_hello(struct core *core, struct client *client, const struct jd_msg *msg) {
     const struct jd_hello *hello = &msg->u.hello;
     if (hello->major != JD_PROTO_MAJOR) {
-        core_emit_error(core, client->peer, msg, JOBD_E_VERSION,
-                        core_text(core, "this daemon speaks protocol %d.x, not %u.%u",
-                                  JD_PROTO_MAJOR, (unsigned)hello->major, (unsigned)hello->minor));
+        client_emit_error(core, client, msg, JOBD_E_VERSION,
+                          core_text(core, "this daemon speaks protocol %d.x, not %u.%u",
+                                    JD_PROTO_MAJOR, (unsigned)hello->major,
+                                    (unsigned)hello->minor));
         client_close(core, client, JOBD_E_VERSION, jd_text("no common protocol version"));
         return;
     }
@@ -94,13 +100,11 @@ static void on_hello(struct core *core, struct client *client, const struct jd_m
                      jd_text("HELLO must have role 0 and a name of [A-Za-z0-9._:/-]"));
         return;
     }
-    client->name = jd_alloc(hello->name.len + 1);
+    client->name = text_copy(hello->name);
     if (!client->name) {
         client_close(core, client, JOBD_E_NOMEM, jd_text("the daemon is out of memory"));
         return;
     }
-    memcpy(client->name, hello->name.data, hello->name.len);
-    client->name[hello->name.len] = '\0';
     client->state = CLIENT_OPEN;
     uint64_t max_frame = JD_MIN(hello->max_frame, (uint64_t)core->cfg.max_frame_bytes);
     max_frame = JD_MAX(max_frame, (uint64_t)JD_FRAME_MIN_BYTES);
@@ -110,7 +114,7 @@ static void on_hello(struct core *core, struct client *client, const struct jd_m
     struct effect *fx = core_emit(core, EFFECT_OPEN);
     fx->peer = client->peer;
     fx->max_frame = (uint32_t)max_frame;
-    fx = core_emit_reply(core, client->peer, msg);
+    fx = client_emit_reply(core, client, msg);
     fx->msg.u.hello_ok = (struct jd_hello_ok){
         .major = JD_PROTO_MAJOR,
         .minor = JD_PROTO_MINOR, // the smaller of the two; there is only this one
@@ -126,15 +130,56 @@ static void on_hello(struct core *core, struct client *client, const struct jd_m
 static void on_shutdown(struct core *core, struct client *client, const struct jd_msg *msg) {
     jd_log(JD_LOG_INFO, "shutdown.asked", "session=%llu pid=%u name=%s now=%d",
            (unsigned long long)client->session, client->pid, client->name, msg->u.shutdown.now);
-    core_emit_reply(core, client->peer, msg);
+    client_emit_reply(core, client, msg);
     core_stop(core, msg->u.shutdown.now);
 }
 
-static void on_request(struct core *core, uint32_t index, const struct jd_msg *msg) {
+// Requests about pools and lists; false = not one of them.
+static bool on_other_request(struct core *core, uint32_t index, const struct jd_msg *msg) {
     struct client *client = client_at(&core->clients, index);
     switch ((enum jd_op)msg->op) {
+    case JD_OP_STATUS:
+        stats_on_status(core, client, msg);
+        return true;
+    case JD_OP_WORKERS:
+        stats_on_workers(core, client, msg);
+        return true;
+    case JD_OP_TASKS:
+        stats_on_tasks(core, client, msg);
+        return true;
+    case JD_OP_POOLS:
+        stats_on_pools(core, client, msg);
+        return true;
+    case JD_OP_JOBS:
+        listing_on_jobs(core, client, msg);
+        return true;
+    case JD_OP_WHY:
+        why_on_why(core, client, msg);
+        return true;
+    case JD_OP_WATCH:
+        watch_on_watch(core, client, msg);
+        return true;
+    case JD_OP_POOL_CREATE:
+    case JD_OP_POOL_RESIZE:
+    case JD_OP_POOL_PAUSE:
+    case JD_OP_POOL_DRAIN:
+    case JD_OP_POOL_DELETE:
+        manage_on_request(core, index, msg);
+        return true;
+    case JD_OP_SHUTDOWN:
+        on_shutdown(core, client, msg);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void on_request(struct core *core, uint32_t index, const struct event *e) {
+    struct client *client = client_at(&core->clients, index);
+    const struct jd_msg *msg = e->msg;
+    switch ((enum jd_op)msg->op) {
     case JD_OP_PING:
-        core_emit_reply(core, client->peer, msg)->msg.u.pong.now_ns = core->now_ns;
+        client_emit_reply(core, client, msg)->msg.u.pong.now_ns = core->now_ns;
         return;
     case JD_OP_EXECUTOR_OPEN:
         submit_on_executor_open(core, index, msg);
@@ -146,24 +191,24 @@ static void on_request(struct core *core, uint32_t index, const struct jd_msg *m
         submit_on_submit(core, index, msg);
         return;
     case JD_OP_CANCEL:
-        submit_on_cancel(core, index, msg);
+        control_on_cancel(core, index, msg);
         return;
-    case JD_OP_STATUS:
-        stats_on_status(core, client, msg);
+    case JD_OP_ABORT:
+        control_on_abort(core, index, msg);
         return;
-    case JD_OP_WORKERS:
-        stats_on_workers(core, client, msg);
+    case JD_OP_SIGNAL:
+        control_on_signal(core, index, msg);
         return;
-    case JD_OP_TASKS:
-        stats_on_tasks(core, client, msg);
+    case JD_OP_ATTACH:
+        control_on_attach(core, index, msg);
         return;
-    case JD_OP_SHUTDOWN:
-        on_shutdown(core, client, msg);
+    case JD_OP_PROCESS:
+        process_on_start(core, index, e);
         return;
     default:
-        core_emit_error(core, client->peer, msg, JOBD_E_NOTSUP,
-                        core_text(core, "a client cannot send '%s'", jd_op_name(msg->op)));
-        return;
+        if (!on_other_request(core, index, msg))
+            client_emit_error(core, client, msg, JOBD_E_NOTSUP,
+                              core_text(core, "a client cannot send '%s'", jd_op_name(msg->op)));
     }
 }
 
@@ -186,7 +231,7 @@ void clients_on_message(struct core *core, const struct event *e) {
         return;
     }
     if (msg->shape == JD_REQUEST) {
-        on_request(core, index, msg);
+        on_request(core, index, e);
         return;
     }
     if (msg->shape == JD_REPLY) {
@@ -203,8 +248,7 @@ void clients_on_paused(struct core *core, const struct event *e) {
         return;
     struct client *client = client_at(c, index);
     client->paused = e->kind == EVENT_PAUSED;
-    for (uint32_t lane = client->lanes; lane; lane = lane_at(c, lane)->next)
-        sched_update_lane(core, lane);
+    shares_update(core, client);
 }
 
 void clients_on_closed(struct core *core, const struct event *e) {
@@ -217,30 +261,52 @@ void clients_on_closed(struct core *core, const struct event *e) {
            (unsigned long long)client->session, client->pid, client->handles.used);
     c->by_peer[e->peer] = 0;
     c->n--;
+    watch_end(core, client);
+    client_leave(core, index);
+}
+
+void client_leave(struct core *core, uint32_t index) {
+    struct clients *c = &core->clients;
+    struct client *client = client_at(c, index);
     client->state = CLIENT_GONE;
+    client->walk = 0;
     client->next_gone = c->gone;
     c->gone = index;
 }
 
-// What becomes of one job whose owner is gone: waiting ones are cancelled, running ones stopped.
-// Returns how many jobs that touched: stopping one takes back its whole window.
-static unsigned abandon(struct core *core, uint32_t job_index) {
+uint32_t client_make(struct core *core, const char *name) {
+    struct clients *c = &core->clients;
+    uint32_t index = jd_slab_take(&c->slab);
+    char *copy = index ? jd_strdup(name) : NULL;
+    if (!copy) {
+        if (index)
+            jd_slab_give(&c->slab, index);
+        return 0;
+    }
+    struct client *client = client_at(c, index);
+    client->state = CLIENT_OPEN;
+    client->session = c->next_session++;
+    client->name = copy;
+    return index;
+}
+
+// What becomes of one job of a client that is gone: waiting ones are cancelled, running ones stopped;
+// those that somebody else wants go on. Returns how many jobs that touched: stopping one takes back
+// its whole window.
+static unsigned abandon(struct core *core, uint32_t client, uint32_t handle, uint32_t job_index) {
     struct job *job = job_at(&core->jobs, job_index);
+    if (follow_leave(core, job_index, client, handle))
+        return 1;
     job->flags |= JOB_OWNER_GONE;
-    if (job->state == JOBD_JOB_QUEUED) {
-        sched_remove(core, job_index);
-        job_end_cancelled(core, job_index, "its connection ended");
+    if (job_waits(job)) {
+        job_withdraw(core, job_index, "its connection ended");
         return 1;
     }
     const struct worker *w = &core->workers[job->worker];
-    if (w->slot[job->slot].state == SLOT_REVOKING)
-        return 1; // the flag decides when the answer comes
-    if (w->slot[job->slot].state == SLOT_SENT) {
-        window_revoke(core, job->worker, job->slot, REVOKE_SHARE);
-        return 1;
-    }
-    stop_begin(core, job->worker, job->slot, STOP_OWNER_GONE);
-    return w->n_out;
+    unsigned touched = w->slot[job->slot].state == SLOT_SENT ? 1 : JD_MAX(w->n_out, 1u);
+    job_stop(core, job_index,
+             &(struct stop){.why = STOP_OWNER_GONE, .grace_ns = core->cfg.grace_ns});
+    return touched;
 }
 
 void clients_sweep(struct core *core) {
@@ -255,7 +321,7 @@ void clients_sweep(struct core *core) {
                 return;
             }
             client->walk = handle + 1;
-            unsigned touched = abandon(core, job);
+            unsigned touched = abandon(core, index, handle, job);
             left -= JD_MIN(left, touched);
         }
         c->gone = client->next_gone;
@@ -269,12 +335,7 @@ void client_settle(struct core *core, uint32_t index) {
     struct client *client = client_at(c, index);
     if (client->state != CLIENT_GONE || client->walk != UINT32_MAX || client->handles.used > 0)
         return;
-    while (client->lanes) {
-        uint32_t lane = client->lanes;
-        JD_ASSERT(lane_at(c, lane)->n == 0 && !lane_at(c, lane)->ring_next);
-        client->lanes = lane_at(c, lane)->next;
-        jd_slab_give(&c->lanes, lane);
-    }
+    shares_free(core, client);
     free_parts(client);
     client->state = CLIENT_NONE;
     jd_slab_give(&c->slab, index);

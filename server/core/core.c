@@ -4,8 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "follow.h"
 #include "log.h"
+#include "manage.h"
 #include "mem.h"
+#include "process.h"
 #include "sched.h"
 #include "state.h"
 
@@ -20,17 +23,21 @@ struct core *core_new(const struct core_config *cfg, uint64_t now_ns) {
     core->random = cfg->seed | 1;
     core->next_id = cfg->first_job_id;
     core->id_limit = cfg->id_limit;
+    core->kept_wake_ns = UINT64_MAX;
+    core->cfg.max_workers = JD_MAX(cfg->max_workers, cfg->n_workers);
     jobs_init(&core->jobs, cfg->max_jobs);
+    jd_slab_init(&core->followers, sizeof(struct follower), UINT32_MAX / 2);
+    jd_slab_init(&core->drains, sizeof(struct drain), UINT32_MAX / 2);
+    keys_init(&core->keys);
     clients_init(&core->clients);
-    pool_init(&core->pool, "default", 0, cfg->n_workers);
     jd_buf_init(&core->reply, JD_FRAME_MIN_BYTES);
     core->effects.list = jd_alloc(EFFECTS_MAX * sizeof *core->effects.list);
-    core->workers = jd_zalloc(cfg->n_workers * sizeof *core->workers);
-    if (!core->effects.list || !core->workers) {
+    core->workers = jd_zalloc(core->cfg.max_workers * sizeof *core->workers);
+    core->nobody = client_make(core, "detached");
+    if (!core->effects.list || !core->workers || !core->nobody || pools_init(core) < 0) {
         core_free(core);
         return NULL;
     }
-    workers_init(core);
     return core;
 }
 
@@ -38,10 +45,20 @@ void core_free(struct core *core) {
     if (!core)
         return;
     jobs_free_all(&core->jobs);
+    jd_slab_free_all(&core->followers);
+    jd_slab_free_all(&core->drains);
+    ids_free_all(&core->ids);
+    keys_free_all(&core->keys);
+    timers_free_all(&core->timers);
+    kept_free_all(&core->kept);
     clients_free_all(&core->clients);
+    pools_free_all(core);
     tasks_free_all(&core->tasks);
     jd_buf_free(&core->reply);
+    jd_free(core->happenings.ring);
     jd_free(core->effects.list);
+    for (uint32_t i = 0; i < core->n_numbers; i++)
+        process_free(&core->workers[i]);
     jd_free(core->workers);
     jd_free(core);
 }
@@ -96,8 +113,8 @@ static void go_down(struct core *core) {
         jd_log(JD_LOG_WARN, "drain.over", "jobs=%u", core->jobs.slab.used);
     }
     if (core->killing) {
-        sched_cancel_queued(core, "the daemon stopped before the job was started");
-        for (uint32_t i = 0; i < core->cfg.n_workers; i++)
+        sched_cancel_queued(core, NULL, "the daemon stopped before the job was started");
+        for (uint32_t i = 0; i < core->n_numbers; i++)
             worker_kill(core, i);
     }
     if (core->jobs.slab.used > 0 || !workers_hang_up_all(core) || !clients_close_all(core))
@@ -140,6 +157,7 @@ static void handle(struct core *core, const struct event *e) {
         window_on_revoked(core, e);
         return;
     case EVENT_OUTPUT:
+        process_on_output(core, e);
         return;
     case EVENT_WORKER_DIED:
         death_on_died(core, e);
@@ -164,6 +182,9 @@ static void on_time(struct core *core) {
     workers_on_time(core);
     stop_on_time(core);
     sample_on_time(core);
+    timers_on_time(core);
+    balance_on_time(core);
+    kept_on_time(core);
     if (core->stopping && !core->killing && !core->exited)
         core_wake_at(core, core->drain_ns);
 }
@@ -172,14 +193,21 @@ void core_step(struct core *core, uint64_t now_ns, const struct event *e) {
     JD_ASSERT(core->effects.n == 0);
     core->now_ns = JD_MAX(now_ns, core->now_ns);
     core->text_used = 0;
+    core->n_starts = 0;
     core->more = false;
 
     handle(core, e);
     if (core->now_ns >= core->wake_ns)
         on_time(core);
     clients_sweep(core);
+    if (core->is_unbalanced)
+        balance_run(core);
     sched_run(core);
-    workers_start_some(core);
+    manage_run(core);
+    if (core->is_unbalanced)
+        balance_run(core);
+    if (core->n_watchers)
+        watch_run(core);
     ask_for_ids(core);
     if (core->stopping && !core->exited)
         go_down(core);
@@ -192,9 +220,10 @@ struct effect *core_emit(struct core *core, enum effect_kind kind) {
     return fx;
 }
 
-struct effect *core_emit_event(struct core *core, uint32_t peer, enum jd_op op) {
-    struct effect *fx = core_emit(core, EFFECT_SEND);
-    fx->peer = peer;
+struct effect *client_emit_event(struct core *core, const struct client *client, enum jd_op op) {
+    bool task = client->worker > 0; // one that calls
+    struct effect *fx = core_emit(core, task ? EFFECT_WORKER_SEND : EFFECT_SEND);
+    fx->peer = task ? client->worker - 1 : client->peer;
     fx->lazy = false;
     fx->msg.shape = JD_EVENT;
     fx->msg.op = (uint16_t)op;
@@ -202,18 +231,29 @@ struct effect *core_emit_event(struct core *core, uint32_t peer, enum jd_op op) 
     return fx;
 }
 
-struct effect *core_emit_reply(struct core *core, uint32_t peer, const struct jd_msg *request) {
-    struct effect *fx = core_emit_event(core, peer, (enum jd_op)request->op);
+struct effect *client_emit_reply(struct core *core, const struct client *client,
+                                 const struct jd_msg *request) {
+    struct effect *fx = client_emit_event(core, client, (enum jd_op)request->op);
     fx->msg.shape = JD_REPLY;
     fx->msg.id = request->id;
     return fx;
 }
 
-void core_emit_error(struct core *core, uint32_t peer, const struct jd_msg *request, int error,
-                     jobd_bytes text) {
-    struct effect *fx = core_emit_reply(core, peer, request);
+void client_emit_error(struct core *core, const struct client *client, const struct jd_msg *request,
+                       int error, jobd_bytes text) {
+    struct effect *fx = client_emit_reply(core, client, request);
     fx->msg.error = error;
     fx->msg.text = text.len ? text : jd_text(jobd_strerror(error));
+}
+
+char *text_copy(jobd_bytes text) {
+    char *copy = jd_alloc(text.len + 1);
+    if (!copy)
+        return NULL;
+    if (text.len)
+        memcpy(copy, text.data, text.len);
+    copy[text.len] = '\0';
+    return copy;
 }
 
 jobd_bytes core_text(struct core *core, const char *fmt, ...) {

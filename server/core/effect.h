@@ -10,7 +10,8 @@ enum effect_kind {
     EFFECT_OPEN,      // peer, max_frame: HELLO was accepted, frames up to that from now on
     EFFECT_CLOSE,     // peer, error, text: say bye and close; EVENT_CLOSED follows
     EFFECT_ADOPT_FDS, // peer, worker, n_fds: the oldest that came from the peer are the worker's at
-                      // its next EFFECT_SPAWN; what was adopted before and not used is closed
+                      // its next EFFECT_SPAWN; what was adopted before and not used is closed.
+                      // For EFFECT_NO_WORKER they are closed at once
     EFFECT_SPAWN,     // worker, spawn
     EFFECT_WORKER_SEND, // worker, msg
     EFFECT_DISPATCH,    // worker, msg (RUN: slot, seq): publish on the board, then send
@@ -58,7 +59,9 @@ struct effect {
     };
 };
 
-enum { EFFECTS_MAX = 8192 };
+#define EFFECT_NO_WORKER UINT32_MAX
+
+enum { EFFECTS_MAX = 32768 }; // memory that was never used is not there
 
 // A flat list of fixed size: a step touches at most STEP_OBJECTS_MAX objects and reserves before it
 // begins, so it cannot overflow.

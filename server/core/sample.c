@@ -20,7 +20,7 @@ void sample_on_time(struct core *core) {
     }
     core->sample_ns = UINT64_MAX;
     bool any = false;
-    for (uint32_t i = 0; i < core->cfg.n_workers; i++) {
+    for (uint32_t i = 0; i < core->n_numbers; i++) {
         struct worker *w = &core->workers[i];
         if (w->state != WORKER_READY && w->state != WORKER_LEAVING)
             continue;
@@ -28,7 +28,9 @@ void sample_on_time(struct core *core) {
         w->results_at_sample = w->results;
         if (w->n_out == 0 && w->n_void == 0)
             continue;
-        core_emit(core, EFFECT_SAMPLE)->worker = i;
+        struct effect *fx = core_emit(core, EFFECT_SAMPLE);
+        fx->worker = i;
+        fx->rss = w->pool->recycle_rss_bytes > 0;
         any = true;
         if (w->stuck && w->pool->idle)
             w->pool->look_for_work = true;
@@ -63,16 +65,24 @@ static bool on_started(struct core *core, uint32_t number, const struct board_st
         slot->since_ns = core->now_ns;
         job_set_state(job, JOBD_JOB_RUNNING);
         job_note(core, job, progress, note);
+        if (core->n_watchers)
+            watch_job(core, job, "job.running", (jobd_bytes){0});
     } else if (slot->shown != hash_of(s)) {
         job_note(core, job, progress, note);
     }
     slot->shown = hash_of(s);
     slot->progress = progress;
     uint64_t limit_ns = job_time_limit_ns(&core->jobs, job);
-    if (limit_ns && core->now_ns - slot->since_ns >= limit_ns)
-        stop_begin(core, number, s->slot, STOP_LIMIT);
-    if (job->flags & JOB_OWNER_GONE) // claimed while the job before it was being stopped
-        stop_begin(core, number, s->slot, STOP_OWNER_GONE);
+    const struct stop stop = slot->has_more ? w->more[s->slot].stop : (struct stop){0};
+    bool stopping = stop.why && (w->n_threads > 1 || w->stop_slot != SLOT_NONE);
+    if (stop.why && !stopping) // it had to wait for another one's end
+        stop_begin(core, number, s->slot, &stop);
+    else if (limit_ns && core->now_ns - slot->since_ns >= limit_ns && !stopping)
+        stop_begin(core, number, s->slot,
+                   &(struct stop){.why = STOP_LIMIT, .grace_ns = core->cfg.grace_ns});
+    else if (job->flags & JOB_OWNER_GONE && !stopping)
+        stop_begin(core, number, s->slot,
+                   &(struct stop){.why = STOP_OWNER_GONE, .grace_ns = core->cfg.grace_ns});
     return true;
 }
 
@@ -103,4 +113,10 @@ void sample_on_board(struct core *core, const struct event *e) {
     for (uint32_t i = 0; i < e->board->n_started; i++)
         runs |= on_started(core, e->worker, &e->board->started[i]);
     watch_stall(core, e->worker, runs);
+    uint64_t rss_bytes = w->pool->recycle_rss_bytes;
+    if (rss_bytes && e->board->rss_bytes > rss_bytes && !w->retiring) {
+        jd_log(JD_LOG_INFO, "worker.recycle", "worker=%u pid=%u rss_bytes=%llu", e->worker, w->pid,
+               (unsigned long long)e->board->rss_bytes);
+        worker_retire(core, e->worker, true);
+    }
 }

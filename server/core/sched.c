@@ -9,36 +9,48 @@ enum {
 };
 
 // Just before the lane whose turn it is: last.
-static void ring_add(struct clients *c, struct pool *pool, uint32_t index) {
+static void ring_add(struct clients *c, uint32_t index) {
     struct lane *lane = lane_at(c, index);
-    uint32_t next = pool->ring ? pool->ring : index;
-    uint32_t prev = pool->ring ? lane_at(c, next)->ring_prev : index;
+    uint32_t *ring = &lane->pool->ring[lane->level];
+    uint32_t next = *ring ? *ring : index;
+    uint32_t prev = *ring ? lane_at(c, next)->ring_prev : index;
     lane->ring_next = next;
     lane->ring_prev = prev;
     lane_at(c, prev)->ring_next = index;
     lane_at(c, next)->ring_prev = index;
-    if (!pool->ring)
-        pool->ring = index;
+    if (!*ring) {
+        *ring = index;
+        lane->pool->levels[lane->level / 64] |= UINT64_C(1) << lane->level % 64;
+    }
 }
 
-static void ring_remove(struct clients *c, struct pool *pool, uint32_t index) {
+static void ring_remove(struct clients *c, uint32_t index) {
     struct lane *lane = lane_at(c, index);
-    if (pool->ring == index)
-        pool->ring = lane->ring_next == index ? 0 : lane->ring_next;
+    uint32_t *ring = &lane->pool->ring[lane->level];
+    if (*ring == index)
+        *ring = lane->ring_next == index ? 0 : lane->ring_next;
+    if (!*ring)
+        lane->pool->levels[lane->level / 64] &= ~(UINT64_C(1) << lane->level % 64);
     lane_at(c, lane->ring_prev)->ring_next = lane->ring_next;
     lane_at(c, lane->ring_next)->ring_prev = lane->ring_prev;
     lane->ring_next = lane->ring_prev = 0;
 }
 
+bool sched_lane_may_run(const struct core *core, const struct lane *lane) {
+    const struct clients *c = &core->clients;
+    if (lane->n == 0 || client_at(c, lane->client)->paused)
+        return false;
+    const struct share *share = lane->capped ? share_at(c, lane->share) : NULL;
+    return !share || share->out < share->cap;
+}
+
 void sched_update_lane(struct core *core, uint32_t index) {
-    struct clients *c = &core->clients;
-    struct lane *lane = lane_at(c, index);
-    bool wanted = lane->n > 0 && !client_at(c, lane->client)->paused;
-    bool there = lane->ring_next != 0;
+    bool wanted = sched_lane_may_run(core, lane_at(&core->clients, index));
+    bool there = lane_at(&core->clients, index)->ring_next != 0;
     if (wanted && !there)
-        ring_add(c, lane->pool, index);
+        ring_add(&core->clients, index);
     if (!wanted && there)
-        ring_remove(c, lane->pool, index);
+        ring_remove(&core->clients, index);
 }
 
 // Links a QUEUED job in after `prev` (0 = first).
@@ -66,21 +78,46 @@ void sched_add(struct core *core, uint32_t index) {
     link_after(core, index, lane_at(&core->clients, job_at(&core->jobs, index)->lane)->tail);
 }
 
+// Its place is by its id. Jobs that come back are mostly the oldest, those that were delayed mostly the
+// newest: the search goes from both ends.
 void sched_put_back(struct core *core, uint32_t index) {
     struct jobs *jobs = &core->jobs;
     struct job *job = job_at(jobs, index);
-    // Only jobs that were sent before and came back can be older: a few, at the very front.
-    uint32_t prev = 0, next = lane_at(&core->clients, job->lane)->head;
-    while (next && job_at(jobs, next)->id < job->id) {
+    const struct lane *lane = lane_at(&core->clients, job->lane);
+    uint32_t prev = 0, next = lane->head, last = lane->tail;
+    while (next && job_at(jobs, next)->id < job->id && job_at(jobs, last)->id > job->id) {
         prev = next;
         next = job_at(jobs, next)->next;
+        last = job_at(jobs, last)->prev;
     }
-    link_after(core, index, prev);
+    bool after_last = next && last && job_at(jobs, last)->id < job->id;
+    link_after(core, index, after_last ? last : prev);
+}
+
+bool sched_move(struct core *core, struct job *job, uint32_t client) {
+    struct clients *c = &core->clients;
+    const struct lane *from = lane_at(c, job->lane);
+    uint32_t index = ids_find(&core->ids, job->id);
+    uint32_t share = share_take(core, client, from->pool, 0);
+    uint32_t lane = share ? share_lane(core, share, lane_priority(from)) : 0;
+    if (!lane)
+        return false;
+    bool out = job->state == JOBD_JOB_SENT || job->state == JOBD_JOB_RUNNING;
+    if (job->state == JOBD_JOB_QUEUED)
+        sched_remove(core, index);
+    if (out && from->capped)
+        share_out(core, from->share, -1);
+    job->lane = lane;
+    if (job->state == JOBD_JOB_QUEUED)
+        sched_put_back(core, index);
+    return true;
 }
 
 void sched_remove(struct core *core, uint32_t index) {
     struct jobs *jobs = &core->jobs;
     struct job *job = job_at(jobs, index);
+    if (job->state != JOBD_JOB_QUEUED || !job->lane)
+        return;
     struct lane *lane = lane_at(&core->clients, job->lane);
     if (job->prev)
         job_at(jobs, job->prev)->next = job->next;
@@ -97,18 +134,19 @@ void sched_remove(struct core *core, uint32_t index) {
         sched_update_lane(core, job->lane);
 }
 
-// An idle worker, the one used last; else, of those with room, the one with least to do. -1 = none.
+// One with a free thread, the one used last; else, of those with room, the one with least to do.
+// -1 = none.
 static int pick_worker(const struct core *core, const struct pool *pool, const struct job *job,
                        uint32_t est_ns) {
     if (pool->idle)
         return (int)pool->idle - 1;
     int best = -1;
-    for (uint32_t i = 0; i < pool->n_workers; i++) {
-        const struct worker *w = &core->workers[pool->first_worker + i];
-        if (!worker_takes_jobs(w) || w->stop_why || !window_has_room(w, est_ns, job->args_bytes))
+    for (uint32_t i = pool->workers; i; i = core->workers[i - 1].pool_next) {
+        const struct worker *w = &core->workers[i - 1];
+        if (!worker_takes_jobs(w) || !window_has_room(w, est_ns, job->args_bytes))
             continue;
         if (best < 0 || w->est_ns < core->workers[best].est_ns)
-            best = (int)(pool->first_worker + i);
+            best = (int)i - 1;
     }
     return best;
 }
@@ -143,18 +181,19 @@ static bool start_one(struct core *core, struct pool *pool, uint32_t lane) {
 
 // The job whose turn it is needs more room than there is. Some of the next ones may fit, and may go
 // first; but not for ever, else a stream of short jobs would never let a long or large one in.
-static bool overtake(struct core *core, struct pool *pool) {
+static bool overtake(struct core *core, struct pool *pool, int level) {
     struct clients *c = &core->clients;
-    uint32_t lane = lane_at(c, pool->ring)->ring_next;
+    const uint32_t *ring = &pool->ring[level];
+    uint32_t lane = lane_at(c, *ring)->ring_next;
     if (pool->n_overtakes == OVERTAKES_MAX)
         return false;
-    for (unsigned misses = 0; lane != pool->ring && misses < MISSES_MAX; misses++) {
+    for (unsigned misses = 0; lane != *ring && misses < MISSES_MAX; misses++) {
         uint32_t next = lane_at(c, lane)->ring_next;
         if (start_one(core, pool, lane)) {
             pool->n_overtakes++;
             if (lane_at(c, lane)->ring_next) { // it has had its turn
-                ring_remove(c, pool, lane);
-                ring_add(c, pool, lane);
+                ring_remove(c, lane);
+                ring_add(c, lane);
             }
             return true;
         }
@@ -165,18 +204,19 @@ static bool overtake(struct core *core, struct pool *pool) {
 
 static void start_jobs(struct core *core, struct pool *pool) {
     unsigned left = STEP_OBJECTS_MAX;
-    while (pool->ring) {
+    int level;
+    while ((level = pool_level(pool)) >= 0) {
         if (left-- == 0) {
             core->more = true;
             return;
         }
-        uint32_t lane = pool->ring;
+        uint32_t lane = pool->ring[level];
         uint32_t next = lane_at(&core->clients, lane)->ring_next;
         if (start_one(core, pool, lane)) {
             pool->n_overtakes = 0;
-            if (pool->ring == lane)
-                pool->ring = next; // the next lane's turn
-        } else if (!overtake(core, pool)) {
+            if (pool->ring[level] == lane)
+                pool->ring[level] = next; // the next lane's turn
+        } else if (!overtake(core, pool, level)) {
             return;
         }
     }
@@ -184,20 +224,20 @@ static void start_jobs(struct core *core, struct pool *pool) {
 
 // A worker ran dry and nothing waits: it gets the later half of what the busiest one was sent and
 // has not begun, if that is worth it, or if that one is stuck in a job.
-static void share_out(struct core *core, struct pool *pool) {
+static void share_work(struct core *core, struct pool *pool) {
     struct worker *busiest = NULL;
     uint32_t number = 0;
-    for (uint32_t i = pool->first_worker; i < pool->first_worker + pool->n_workers; i++) {
-        struct worker *w = &core->workers[i];
-        bool worth_it = w->n_out >= 2 && (w->est_ns > SHARE_ABOVE_NS || w->stuck);
+    for (uint32_t i = pool->workers; i; i = core->workers[i - 1].pool_next) {
+        struct worker *w = &core->workers[i - 1];
+        bool worth_it = w->n_out > w->n_threads && (w->est_ns > SHARE_ABOVE_NS || w->stuck);
         if (w->state == WORKER_READY && worth_it && (!busiest || w->est_ns > busiest->est_ns)) {
             busiest = w;
-            number = i;
+            number = i - 1;
         }
     }
     if (!busiest)
         return;
-    unsigned n = busiest->n_out / 2u; // the first is probably running
+    unsigned n = (busiest->n_out - busiest->n_threads + 1u) / 2u; // the first ones probably run
     for (uint16_t slot = busiest->out_tail; slot != SLOT_NONE && n > 0; n--) {
         uint16_t prev = busiest->slot[slot].prev;
         if (busiest->slot[slot].state == SLOT_SENT)
@@ -206,33 +246,39 @@ static void share_out(struct core *core, struct pool *pool) {
     }
 }
 
-void sched_run(struct core *core) {
-    struct pool *pool = &core->pool;
-    if (!core->tasks.settled || core->killing)
+static void run_pool(struct core *core, struct pool *pool) {
+    if (pool->n_resuming > 0 && lend_run(core, pool))
+        return; // until one has nothing to do
+    if (pool->paused)
         return;
     start_jobs(core, pool);
     if (!pool->look_for_work)
         return;
     pool->look_for_work = false;
-    if (pool->idle && !pool->ring)
-        share_out(core, pool);
+    if (pool->idle && pool_level(pool) < 0)
+        share_work(core, pool);
 }
 
-void sched_cancel_queued(struct core *core, const char *why) {
-    struct clients *c = &core->clients;
+void sched_run(struct core *core) {
+    if (!core->tasks.settled || core->killing)
+        return;
+    for (uint32_t i = 0; i < core->n_pools; i++)
+        if (core->pools[i])
+            run_pool(core, core->pools[i]);
+}
+
+void sched_cancel_queued(struct core *core, struct pool *pool, const char *why) {
     unsigned left = STEP_OBJECTS_MAX;
-    for (uint32_t p = 0; p < c->n_peers; p++) {
-        uint32_t lane = c->by_peer[p] ? client_at(c, c->by_peer[p])->lanes : 0;
-        for (; lane; lane = lane_at(c, lane)->next) {
-            while (lane_at(c, lane)->head) {
-                if (left-- == 0) {
-                    core->more = true;
-                    return;
-                }
-                uint32_t index = lane_at(c, lane)->head;
-                sched_remove(core, index);
-                job_end_cancelled(core, index, why);
-            }
+    uint32_t index = core->cancel_walk;
+    while ((index = jobs_next(&core->jobs, index + 1)) != 0) {
+        if (left-- == 0 || core_is_full(core)) {
+            core->cancel_walk = index - 1;
+            core->more = true;
+            return;
         }
+        const struct job *job = job_at(&core->jobs, index);
+        if (job_waits(job) && (!pool || job_pool(core, job) == pool))
+            job_withdraw(core, index, why);
     }
+    core->cancel_walk = 0;
 }

@@ -4,9 +4,14 @@
 
 #include "clients.h"
 #include "core.h"
+#include "ids.h"
 #include "jobs.h"
+#include "kept.h"
+#include "keys.h"
 #include "pools.h"
 #include "tasks.h"
+#include "timers.h"
+#include "watch.h"
 #include "workers.h"
 
 enum { CORE_TEXT_BYTES = 64 * 1024 };
@@ -27,6 +32,7 @@ struct core {
     uint64_t wake_ns;    // when time itself is the next event; UINT64_MAX = never
     uint64_t sample_ns;  // next look at the boards; UINT64_MAX = nothing is out
     uint64_t random;     // xorshift state
+    unsigned n_starts;   // of workers, in this step
     bool more;           // this step stopped at its bound: come back at once
 
     uint64_t next_id, id_limit;
@@ -38,10 +44,30 @@ struct core {
     uint64_t drain_ns; // when stopping becomes killing
 
     struct jobs jobs;
+    struct jd_slab followers; // struct follower
+    struct ids ids;
+    struct keys keys;
+    struct timers timers;
+    struct kept_jobs kept;
+    uint64_t kept_wake_ns; // when the oldest of them is too old; UINT64_MAX = there is none
+    uint32_t cancel_walk;  // sched_cancel_queued: jobs below it were looked at
+
     struct clients clients;
+    uint32_t nobody; // the client that owns detached jobs
+    uint32_t n_watchers;
+    struct happenings happenings;
+    struct jd_slab drains; // see manage.c
+
     struct tasks tasks;
-    struct pool pool; // "default"
+    struct pool pool; // "default"; the first of:
+    struct pool *pools[JD_POOLS_MAX];
+    uint32_t n_pools; // places in use, holes included
+    struct pool *processes;
+    bool is_unbalanced; // one of them is
+
     struct worker *workers;
+    uint32_t n_numbers;    // numbers of workers ever used: below it
+    uint32_t free_numbers; // list of those not in use: number + 1
     struct counts counts;
 
     struct effects effects;
@@ -54,16 +80,24 @@ struct core {
 
 // The next effect, of this kind, to be filled in.
 struct effect *core_emit(struct core *core, enum effect_kind kind);
-// A message to a client; fill in msg.u.
-struct effect *core_emit_event(struct core *core, uint32_t peer, enum jd_op op);
-struct effect *core_emit_reply(struct core *core, uint32_t peer, const struct jd_msg *request);
-void core_emit_error(struct core *core, uint32_t peer, const struct jd_msg *request, int error,
-                     jobd_bytes text);
 // One sentence, valid for this step; cut at JD_TEXT_MAX bytes, or a stock phrase when a step has
 // too many.
 jobd_bytes core_text(struct core *core, const char *fmt, ...) JD_PRINTF(2, 3);
 // "no task is named 'pig'; did you mean 'ping'?"
 jobd_bytes task_unknown_text(struct core *core, jobd_bytes name);
+// A copy, terminated; NULL = out of memory.
+char *text_copy(jobd_bytes text);
+// Milliseconds since the core began, as far as 32 bits go: 49 days.
+static inline uint32_t core_ms_of(const struct core *core, uint64_t t_ns) {
+    return (uint32_t)((t_ns - core->started_ns) / 1000000) + 1;
+}
+static inline uint32_t core_ms(const struct core *core) {
+    return core_ms_of(core, core->now_ns);
+}
+// Has this step done so much that the rest should wait for the next?
+static inline bool core_is_full(const struct core *core) {
+    return core->effects.n > EFFECTS_MAX / 4;
+}
 // Time itself will be an event at t_ns, or sooner.
 void core_wake_at(struct core *core, uint64_t t_ns);
 // As EVENT_STOP.

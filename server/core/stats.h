@@ -10,5 +10,8 @@ struct client;
 void stats_on_status(struct core *core, struct client *client, const struct jd_msg *msg);
 void stats_on_workers(struct core *core, struct client *client, const struct jd_msg *msg);
 void stats_on_tasks(struct core *core, struct client *client, const struct jd_msg *msg);
+void stats_on_pools(struct core *core, struct client *client, const struct jd_msg *msg);
+void listing_on_jobs(struct core *core, struct client *client, const struct jd_msg *msg);
+void why_on_why(struct core *core, struct client *client, const struct jd_msg *msg);
 
 #endif

@@ -1,16 +1,12 @@
-// What a client asks about jobs: open an executor, submit, cancel. A refused request changes
-// nothing.
+#include "submit.h"
+
+#include <stdio.h>
 #include <string.h>
 
+#include "follow.h"
 #include "mem.h"
 #include "sched.h"
 #include "state.h"
-
-static struct pool *find_pool(struct core *core, jobd_bytes name) {
-    struct pool *pool = &core->pool;
-    bool same = name.len == strlen(pool->name) && memcmp(name.data, pool->name, name.len) == 0;
-    return same ? pool : NULL;
-}
 
 static bool make_room_for_executor(struct client *client, uint32_t number) {
     if (number < client->n_executors)
@@ -27,56 +23,56 @@ static bool make_room_for_executor(struct client *client, uint32_t number) {
     return true;
 }
 
-// The client's lane in a pool, made at first use; 0 = out of memory.
-static uint32_t lane_for(struct core *core, uint32_t index, struct pool *pool) {
-    struct clients *c = &core->clients;
-    struct client *client = client_at(c, index);
-    for (uint32_t lane = client->lanes; lane; lane = lane_at(c, lane)->next)
-        if (lane_at(c, lane)->pool == pool)
-            return lane;
-    uint32_t lane = jd_slab_take(&c->lanes);
-    if (!lane)
-        return 0;
-    *lane_at(c, lane) = (struct lane){.client = index, .pool = pool, .next = client->lanes};
-    client->lanes = lane;
-    return lane;
+// "there is no pool 'gpu'; there are 'default', 'threads'"
+static jobd_bytes no_pool_text(struct core *core, jobd_bytes name) {
+    char list[512];
+    size_t n = 0;
+    int len = jd_name_ok(name, JD_NAME_MAX) ? (int)name.len : 0;
+    list[0] = '\0';
+    for (uint32_t i = 0; i < core->n_pools && n < sizeof list; i++) {
+        const struct pool *pool = core->pools[i];
+        if (pool && !pool->deleting && !pool->is_single)
+            n += (size_t)snprintf(list + n, sizeof list - n, "%s'%s'", n ? ", " : "", pool->name);
+    }
+    return core_text(core, "there is no pool '%.*s'; there %s %s", len, (const char *)name.data,
+                     strchr(list, ',') ? "are" : "is", list);
 }
 
 void submit_on_executor_open(struct core *core, uint32_t index, const struct jd_msg *msg) {
     struct client *client = client_at(&core->clients, index);
     const struct jd_executor_open *open = &msg->u.executor_open;
     uint32_t number = (uint32_t)open->executor;
-    struct pool *pool = find_pool(core, open->pool);
-    if (!pool) {
-        int len = jd_name_ok(open->pool, JD_NAME_MAX) ? (int)open->pool.len : 0;
-        core_emit_error(core, client->peer, msg, JOBD_E_NOENT,
-                        core_text(core, "there is no pool '%.*s'; there is '%s'", len,
-                                  (const char *)open->pool.data, core->pool.name));
+    struct pool *pool = pool_find(core, open->pool);
+    if (!pool || pool->is_single) {
+        client_emit_error(core, client, msg, JOBD_E_NOENT, no_pool_text(core, open->pool));
         return;
     }
     if (number < client->n_executors && client->executors[number]) {
-        core_emit_error(core, client->peer, msg, JOBD_E_STATE,
-                        jd_text("that executor number is open already"));
+        client_emit_error(core, client, msg, JOBD_E_STATE,
+                          jd_text("that executor number is open already"));
         return;
     }
-    uint32_t lane = make_room_for_executor(client, number) ? lane_for(core, index, pool) : 0;
-    if (!lane) {
-        core_emit_error(core, client->peer, msg, JOBD_E_NOMEM, (jobd_bytes){0});
+    uint32_t share = 0;
+    if (make_room_for_executor(client, number))
+        share = share_take(core, index, pool, (uint32_t)open->max_workers);
+    if (!share) {
+        client_emit_error(core, client, msg, JOBD_E_NOMEM, (jobd_bytes){0});
         return;
     }
-    client->executors[number] = lane;
-    core_emit_reply(core, client->peer, msg)->lazy = true;
+    client->executors[number] = share;
+    client_emit_reply(core, client, msg)->lazy = true;
 }
 
 void submit_on_executor_close(struct core *core, uint32_t index, const struct jd_msg *msg) {
     struct client *client = client_at(&core->clients, index);
     uint32_t number = (uint32_t)msg->u.executor_close.executor;
     if (number >= client->n_executors || !client->executors[number]) {
-        core_emit_error(core, client->peer, msg, JOBD_E_NOENT, jd_text("no such executor is open"));
+        client_emit_error(core, client, msg, JOBD_E_NOENT, jd_text("no such executor is open"));
         return;
     }
+    share_give(core, client->executors[number]);
     client->executors[number] = 0;
-    core_emit_reply(core, client->peer, msg)->lazy = true;
+    client_emit_reply(core, client, msg)->lazy = true;
 }
 
 jobd_bytes task_unknown_text(struct core *core, jobd_bytes name) {
@@ -98,16 +94,12 @@ static int find_task(struct tasks *tasks, jobd_bytes name) {
     return tasks->n < TASKS_WAITING_MAX ? tasks_intern(tasks, name) : JOBD_E_LIMIT;
 }
 
-// Why a submit cannot be accepted; 0 = it can. *ret_task is the task's index then.
+// What is the same for every job: may it be accepted at all? 0, and *ret_task, or why not.
 static int refuse(struct core *core, const struct client *client, const struct jd_submit *s,
                   uint32_t *ret_task, jobd_bytes *ret_text) {
-    if (core->stopping) {
+    if (core->stopping && !client->worker) {
         *ret_text = jd_text("the daemon is stopping; it takes no new jobs");
         return JOBD_E_STOPPING;
-    }
-    if (s->executor >= client->n_executors || !client->executors[s->executor]) {
-        *ret_text = core_text(core, "executor %u is not open", (unsigned)s->executor);
-        return JOBD_E_NOENT;
     }
     if (handles_get(&client->handles, (uint32_t)s->handle)) {
         *ret_text =
@@ -143,55 +135,131 @@ static int refuse(struct core *core, const struct client *client, const struct j
     return JD_MIN(task, 0);
 }
 
-void submit_on_submit(struct core *core, uint32_t index, const struct jd_msg *msg) {
-    struct client *client = client_at(&core->clients, index);
-    const struct jd_submit *s = &msg->u.submit;
-    jobd_bytes text = {0};
-    uint32_t task = 0, job_index = 0;
-    int err = refuse(core, client, s, &task, &text);
-    if (!err) {
-        job_index = job_new(core, s->args, s->time_limit_ms * 1000000);
-        if (!job_index)
-            err = JOBD_E_NOMEM;
-        else if (!handles_set(&client->handles, (uint32_t)s->handle, job_index))
-            job_free(core, job_index), err = JOBD_E_NOMEM;
+// Where the client's jobs go. 0, and *ret_share, or why nowhere.
+static int find_share(struct core *core, uint32_t index, const struct jd_submit *s,
+                      uint32_t *ret_share, jobd_bytes *ret_text) {
+    const struct client *client = client_at(&core->clients, index);
+    if (client->worker) // a task that calls: its own pool
+        *ret_share = share_take(core, index, core->workers[client->worker - 1].pool, 0);
+    else if (s->executor < client->n_executors)
+        *ret_share = client->executors[s->executor];
+    if (!*ret_share) {
+        *ret_text = core_text(core, "executor %u is not open", (unsigned)s->executor);
+        return client->worker ? JOBD_E_NOMEM : JOBD_E_NOENT;
     }
-    if (err) {
-        core->counts.refused++;
-        core_emit_error(core, client->peer, msg, err, text);
-        return;
+    const struct pool *pool = share_at(&core->clients, *ret_share)->pool;
+    if (pool->deleting) {
+        *ret_text = core_text(core, "the pool '%s' was deleted", pool->name);
+        return JOBD_E_NOENT;
     }
-    struct job *job = job_at(&core->jobs, job_index);
-    job->id = core->next_id++;
-    job->client = index;
-    job->handle = (uint32_t)s->handle;
-    job->task = (uint16_t)task;
-    job->max_lost = (uint8_t)s->max_lost;
-    job->lane = client->executors[s->executor];
-    core->counts.submitted++;
-    // Lazy: a result that comes soon saves the client a wake-up.
-    struct effect *fx = core_emit_reply(core, client->peer, msg);
-    fx->lazy = true;
-    fx->msg.u.submit_ok.job = job->id;
-    sched_add(core, job_index);
+    if (pool->draining && !client->worker) {
+        *ret_text = core_text(core, "the pool '%s' is draining; it takes no new jobs", pool->name);
+        return JOBD_E_STOPPING;
+    }
+    return 0;
 }
 
-void submit_on_cancel(struct core *core, uint32_t index, const struct jd_msg *msg) {
+// Everything a job needs is taken before anything changes, and given back if one part fails.
+static uint32_t make(struct core *core, uint32_t index, const struct jd_submit *s, uint32_t owner) {
     struct client *client = client_at(&core->clients, index);
-    uint32_t job_index = handles_get(&client->handles, (uint32_t)msg->u.cancel.handle);
+    uint32_t job_index = job_new(core, s);
+    if (!job_index)
+        return 0;
+    struct job *job = job_at(&core->jobs, job_index);
+    job->client = owner;
+    job->handle = owner == index ? (uint32_t)s->handle & 0xffffff : 0;
+    bool named = owner == index ? handles_set(&client->handles, (uint32_t)s->handle, job_index)
+                                : follow_add(core, job_index, index, (uint32_t)s->handle) == 0;
+    if (named && ids_set(&core->ids, core->next_id, job_index))
+        return job_index;
+    if (named)
+        handles_clear(&client->handles, (uint32_t)s->handle);
+    if (named && owner != index)
+        jd_slab_give(&core->followers, job_side_at(&core->jobs, job->side)->followers);
+    job_free(core, job_index);
+    return 0;
+}
+
+static void accept(struct core *core, struct job *job, uint32_t task, struct pool *pool) {
+    job->id = core->next_id++;
+    job->task = (uint16_t)task;
+    pool->n_jobs++;
+    core->counts.submitted++;
+    if (pool->is_lazy && pool->n_all == 0)
+        pool_unbalance(core, pool);
+    if (core->n_watchers)
+        watch_job(core, job, "job.submitted", (jobd_bytes){0});
+}
+
+static int submit(struct core *core, uint32_t index, const struct jd_submit *s, uint64_t *ret_id,
+                  jobd_bytes *ret_text) {
+    uint32_t task = 0, share = 0, lane = 0, owner = s->detached ? core->nobody : index;
+    int err = refuse(core, client_at(&core->clients, index), s, &task, ret_text);
+    err = err ? err : find_share(core, index, s, &share, ret_text);
+    if (err)
+        return err;
+    struct pool *pool = share_at(&core->clients, share)->pool;
+    if (s->detached)
+        share = share_take(core, owner, pool, 0);
+    lane = share ? share_lane(core, share, s->priority) : 0;
+    uint32_t job_index = lane ? make(core, index, s, owner) : 0;
+    if (!job_index)
+        return JOBD_E_NOMEM;
+    struct job *job = job_at(&core->jobs, job_index);
+    job->lane = lane;
+    if (s->key.len) {
+        struct job_side *side = job_side_make(core, job);
+        uint32_t key = side ? keys_add(&core->keys, s->key, core->next_id) : 0;
+        if (side)
+            side->key = key; // without memory for it, the next one with this key is another job
+    }
+    if (s->detached)
+        job->flags |= JOB_DETACHED;
+    accept(core, job, task, pool);
+    *ret_id = job->id;
+    if (s->delay_ms) {
+        job->state = JOBD_JOB_DELAYED;
+        timer_update(core, job_index);
+    } else {
+        timer_update(core, job_index);
+        sched_add(core, job_index);
+    }
+    return 0;
+}
+
+void submit_on_submit(struct core *core, uint32_t index, const struct jd_msg *msg) {
+    const struct client *client = client_at(&core->clients, index);
+    const struct jd_submit *s = &msg->u.submit;
+    jobd_bytes text = {0};
+    uint64_t id = s->key.len ? keys_find(&core->keys, s->key) : 0;
+    bool known = id != 0; // another submit had this key
+    int err =
+        known ? attach(core, index, (uint32_t)s->handle, id) : submit(core, index, s, &id, &text);
+    if (err) {
+        core->counts.refused++;
+        client_emit_error(core, client, msg, err, text);
+        return;
+    }
+    // Lazy: a result that comes soon saves the client a wake-up.
+    struct effect *fx = client_emit_reply(core, client, msg);
+    fx->lazy = !known;
+    fx->msg.u.submit_ok.job = id;
+    if (known)
+        attach_tell(core, index, (uint32_t)s->handle, id);
+}
+
+int submit_process(struct core *core, uint32_t index, const struct jd_submit *s, uint32_t *ret_job,
+                   jobd_bytes *ret_text) {
+    uint32_t task = 0, owner = s->detached ? core->nobody : index;
+    int err = refuse(core, client_at(&core->clients, index), s, &task, ret_text);
+    if (err)
+        return err;
+    uint32_t job_index = make(core, index, s, owner);
     struct job *job = job_index ? job_at(&core->jobs, job_index) : NULL;
-    if (job && job->state == JOBD_JOB_SENT) {
-        struct slot *slot = &core->workers[job->worker].slot[job->slot];
-        if (slot->state == SLOT_SENT) { // the answer comes with EVENT_REVOKED
-            slot->cancel_id = msg->id;
-            window_revoke(core, job->worker, job->slot, REVOKE_CANCEL);
-            return;
-        }
-    }
-    bool cancelled = job && job->state == JOBD_JOB_QUEUED;
-    core_emit_reply(core, client->peer, msg)->msg.u.cancel_ok.cancelled = cancelled;
-    if (cancelled) {
-        sched_remove(core, job_index);
-        job_end_cancelled(core, job_index, "cancelled by its submitter");
-    }
+    if (!job)
+        return JOBD_E_NOMEM;
+    job->flags |= JOB_PROCESS | (s->detached ? JOB_DETACHED : 0);
+    accept(core, job, task, core->processes);
+    *ret_job = job_index;
+    return 0;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "mem.h"
+#include "state.h"
 #include "suggest.h"
 
 enum { UNKNOWN_NS = 1000000, SUMMARY_MAX = 256 };
@@ -41,16 +42,6 @@ int tasks_find(const struct tasks *tasks, jobd_bytes name) {
     return (int)tasks->hash[place_of(tasks, name)] - 1;
 }
 
-static char *copy_text(jobd_bytes text) {
-    char *copy = jd_alloc(text.len + 1);
-    if (!copy)
-        return NULL;
-    if (text.len)
-        memcpy(copy, text.data, text.len);
-    copy[text.len] = '\0';
-    return copy;
-}
-
 int tasks_intern(struct tasks *tasks, jobd_bytes name) {
     if (!jd_name_ok(name, TASK_NAME_BYTES))
         return JOBD_E_INVAL;
@@ -67,7 +58,7 @@ int tasks_intern(struct tasks *tasks, jobd_bytes name) {
         tasks->list = list;
         tasks->cap = cap;
     }
-    char *copy = copy_text(name);
+    char *copy = text_copy(name);
     if (!copy)
         return JOBD_E_NOMEM;
     tasks->list[tasks->n] = (struct task){.name = copy};
@@ -93,7 +84,7 @@ static int register_one(struct tasks *tasks, jobd_reader *r, uint32_t wire) {
     if (task->known)
         return JOBD_E_PROTO; // twice in one list
     summary.len = JD_MIN(summary.len, (size_t)SUMMARY_MAX);
-    task->summary = copy_text(summary);
+    task->summary = text_copy(summary);
     if (!task->summary)
         return JOBD_E_NOMEM;
     task->wire = (uint16_t)wire;

@@ -1,14 +1,18 @@
 // A worker's window: what it was sent and has not finished. The slot table here is the truth; the
 // board's slots are what the worker is told.
+#include <string.h>
+
 #include "log.h"
+#include "process.h"
 #include "sched.h"
 #include "state.h"
+#include "watch.h"
 
 enum { WINDOW_UNKNOWN = 2, WINDOW_NS = 1000000, LONG_TASK_NS = 500000, RUN_HEAD_BYTES = 64 };
 
 void window_init(struct worker *w) {
     w->out_head = w->out_tail = w->void_head = SLOT_NONE;
-    w->n_out = w->n_void = 0;
+    w->n_out = w->n_void = w->n_lent = 0;
     w->est_ns = 0;
     w->bytes = 0;
     w->n_free = JD_WINDOW_MAX;
@@ -18,18 +22,19 @@ void window_init(struct worker *w) {
     }
 }
 
-// Two jobs, so that the next one is there when the first is done; more only of what is known to be
-// short, up to 1 ms of work.
+// For each thread two jobs, so that the next one is there when the first is done; more only of what is
+// known to be short, up to 1 ms of work.
 bool window_has_room(const struct worker *w, uint32_t est_ns, uint32_t bytes) {
+    unsigned at_least = WINDOW_UNKNOWN * w->n_threads;
     if (w->n_free == 0)
         return false;
-    if (w->n_out == 0)
+    if (worker_free_threads(w) > 0)
         return true;
     if (w->bytes + bytes + RUN_HEAD_BYTES > JD_WINDOW_BYTES)
         return false;
     if (est_ns > LONG_TASK_NS)
-        return w->n_out < WINDOW_UNKNOWN;
-    return w->est_ns + est_ns <= WINDOW_NS || w->n_out < WINDOW_UNKNOWN;
+        return w->n_out < at_least;
+    return w->est_ns + est_ns <= WINDOW_NS * w->n_threads || w->n_out < at_least;
 }
 
 static void list_add(struct worker *w, uint16_t index) {
@@ -57,6 +62,13 @@ static void list_remove(struct worker *w, uint16_t index) {
     w->n_out--;
 }
 
+static void forget_more(struct worker *w, unsigned index) {
+    if (!w->slot[index].has_more)
+        return;
+    memset(&w->more[index], 0, sizeof w->more[index]);
+    w->slot[index].has_more = false;
+}
+
 static void free_slot(struct worker *w, uint16_t index) {
     w->slot[index].state = SLOT_FREE;
     w->slot[index].job = 0;
@@ -69,6 +81,7 @@ void window_dispatch(struct core *core, uint32_t number, uint32_t job_index, uin
     uint16_t index = w->free[--w->n_free];
     struct slot *slot = &w->slot[index];
     slot->seq = ++w->seq;
+    slot->sent_ns = core->now_ns;
     slot->job = job_index;
     slot->est_ns = est_ns;
     slot->bytes = job->args_bytes + RUN_HEAD_BYTES;
@@ -82,6 +95,8 @@ void window_dispatch(struct core *core, uint32_t number, uint32_t job_index, uin
     job->slot = (uint8_t)index;
     if (job->attempts > 0)
         core->counts.retried++;
+    if (job->lane && lane_at(&core->clients, job->lane)->capped)
+        share_out(core, lane_at(&core->clients, job->lane)->share, 1);
 
     struct effect *fx = core_emit(core, EFFECT_DISPATCH);
     fx->worker = number;
@@ -95,15 +110,26 @@ void window_dispatch(struct core *core, uint32_t number, uint32_t job_index, uin
         .task = core->tasks.list[job->task].wire,
         .time_limit_ms = job_time_limit_ns(&core->jobs, job) / 1000000,
         .args = job_args(job),
+        .chunk = job->side ? job_side_at(&core->jobs, job->side)->chunk : 0,
     };
     if (core->sample_ns == UINT64_MAX)
         sample_arm(core);
+    if (++w->n_given == w->pool->recycle_jobs)
+        worker_retire(core, number, false);
     window_update_idle(core, number);
 }
 
 void window_release(struct core *core, uint32_t number, unsigned index, bool to_void) {
     struct worker *w = &core->workers[number];
     struct slot *slot = &w->slot[index];
+    const struct job *job = job_at(&core->jobs, slot->job);
+    if (job->lane && lane_at(&core->clients, job->lane)->capped)
+        share_out(core, lane_at(&core->clients, job->lane)->share, -1);
+    if (slot->has_more) {
+        lend_end(core, number, index);
+        stop_end(core, number, index);
+        forget_more(w, index);
+    }
     list_remove(w, (uint16_t)index);
     w->est_ns -= slot->est_ns;
     w->bytes -= slot->bytes;
@@ -117,19 +143,15 @@ void window_release(struct core *core, uint32_t number, unsigned index, bool to_
     } else {
         free_slot(w, (uint16_t)index);
     }
-    if (w->stop_why && w->stop_slot == index) {
-        w->stop_why = STOP_NONE;
-        if (w->stop_stage ==
-            STOP_TERMINATED) // it has been sent TERM: the next job must not meet that
-            worker_kill(core, number);
-    }
+    if (w->retiring && w->n_out == 0)
+        pool_unbalance(core, w->pool);
     window_update_idle(core, number);
 }
 
 void window_update_idle(struct core *core, uint32_t number) {
     struct worker *w = &core->workers[number];
     struct pool *pool = w->pool;
-    bool idle = worker_takes_jobs(w) && w->n_out == 0 && w->n_free > 0;
+    bool idle = worker_takes_jobs(w) && worker_free_threads(w) > 0 && w->n_free > 0;
     if (idle == w->idle)
         return;
     w->idle = idle;
@@ -186,64 +208,130 @@ void window_take_back_all(struct core *core, uint32_t number) {
             window_revoke(core, number, index, REVOKE_SHARE);
 }
 
-static void on_won(struct core *core, const struct slot was) {
-    struct job *job = job_at(&core->jobs, was.job);
-    if (job->flags & JOB_OWNER_GONE || was.why == REVOKE_CANCEL) {
-        job_end_cancelled(core, was.job,
-                          was.why == REVOKE_CANCEL ? "cancelled by its submitter"
-                                                   : "its connection ended");
+// The job did not begin there.
+static void on_won(struct core *core, uint32_t job_index, enum revoke_why why,
+                   const struct slot_more *more) {
+    struct job *job = job_at(&core->jobs, job_index);
+    if (job->flags & JOB_OWNER_GONE) {
+        job_end_cancelled(core, job_index, "its connection ended");
+        return;
+    }
+    if (why == REVOKE_CANCEL) {
+        job_end_cancelled(core, job_index, "cancelled by its submitter");
+        return;
+    }
+    if (why == REVOKE_STOP) {
+        struct fate fate = stop_fate(core, &more->stop, job);
+        if (more->stop.why == STOP_ABORT)
+            fate.state = JOBD_JOB_CANCELLED, fate.error = JOBD_E_CANCELLED;
+        job_end(core, job_index, &fate);
         return;
     }
     job_set_state(job, JOBD_JOB_QUEUED);
     core->counts.taken_back++;
-    sched_put_back(core, was.job);
+    sched_put_back(core, job_index);
+}
+
+static void answer_cancel(struct core *core, const struct slot_more *more, bool won) {
+    const struct client *client = client_at(&core->clients, more->asker);
+    struct jd_msg request = {.op = JD_OP_CANCEL, .id = more->ask_id};
+    if (client->state == CLIENT_OPEN)
+        client_emit_reply(core, client, &request)->msg.u.cancel_ok.cancelled = won;
 }
 
 void window_on_revoked(struct core *core, const struct event *e) {
     struct worker *w = &core->workers[e->worker];
     struct slot *slot = &w->slot[e->slot];
     JD_ASSERT(slot->state == SLOT_REVOKING && slot->seq == e->seq);
-    const struct slot was = *slot;
-    const struct job *job = job_at(&core->jobs, was.job);
-    if (was.why == REVOKE_CANCEL) {
-        struct client *client = client_at(&core->clients, job->client);
-        struct jd_msg request = {.op = JD_OP_CANCEL, .id = was.cancel_id};
-        if (client->state == CLIENT_OPEN)
-            core_emit_reply(core, client->peer, &request)->msg.u.cancel_ok.cancelled = e->won;
-    }
+    const struct slot_more more = w->more[e->slot];
+    enum revoke_why why = (enum revoke_why)slot->why;
+    uint32_t job_index = slot->job;
+    const struct job *job = job_at(&core->jobs, job_index);
+    if (why == REVOKE_CANCEL)
+        answer_cancel(core, &more, e->won);
     if (e->won) {
+        forget_more(w, e->slot);
         window_release(core, e->worker, e->slot, true);
-        on_won(core, was);
+        on_won(core, job_index, why, &more);
         return;
     }
     slot->state = SLOT_CLAIMED;
-    if (job->flags & JOB_OWNER_GONE)
-        stop_begin(core, e->worker, e->slot, STOP_OWNER_GONE);
+    if (why == REVOKE_STOP)
+        stop_begin(core, e->worker, e->slot, &more.stop);
+    else if (job->flags & JOB_OWNER_GONE)
+        stop_begin(core, e->worker, e->slot,
+                   &(struct stop){.why = STOP_OWNER_GONE, .grace_ns = core->cfg.grace_ns});
+}
+
+// Once more, after a while that grows. False = it has had its tries.
+static bool try_again(struct core *core, uint32_t number, unsigned index,
+                      const struct jd_result *r) {
+    struct worker *w = &core->workers[number];
+    uint32_t job_index = w->slot[index].job;
+    struct job *job = job_at(&core->jobs, job_index);
+    struct job_side *side = job->side ? job_side_at(&core->jobs, job->side) : NULL;
+    const uint64_t most_ns = UINT64_C(3600000000000);
+    if (!side || side->retries == side->max_retries || r->error != (uint64_t)-JOBD_E_TASK ||
+        job->flags & (JOB_OWNER_GONE | JOB_PROCESS) || core->killing)
+        return false;
+    uint64_t delay_ns = side->retry_delay_ns;
+    for (unsigned i = 0; i < side->retries && delay_ns < most_ns; i++)
+        delay_ns *= 2;
+    side->retries++;
+    job_count_attempt(job);
+    side->start_ns = core->now_ns + JD_MIN(delay_ns, most_ns);
+    window_release(core, number, index, false);
+    job_set_state(job, JOBD_JOB_DELAYED);
+    timer_update(core, job_index);
+    job_note(core, job, 0,
+             core_text(core, "the task failed: %.*s; it runs again in %llu ms (retry %u of %u)",
+                       (int)r->text.len, (const char *)r->text.data,
+                       (unsigned long long)(JD_MIN(delay_ns, most_ns) / 1000000), side->retries,
+                       side->max_retries));
+    return true;
+}
+
+static struct fate fate_of(struct core *core, const struct worker *w, const struct jd_result *r,
+                           uint64_t run_ns) {
+    const struct slot *slot = &w->slot[r->slot];
+    const struct job *job = job_at(&core->jobs, slot->job);
+    struct fate fate = {.state = JOBD_JOB_DONE};
+    if (r->error && slot->has_more && w->more[r->slot].stop.why) {
+        fate = stop_fate(core, &w->more[r->slot].stop, job);
+    } else if (r->error) {
+        fate = (struct fate){
+            .state = JOBD_JOB_FAILED, .error = -(int)r->error, .name = r->name, .text = r->text};
+    }
+    if (!r->error || (job->side && job_side_at(&core->jobs, job->side)->chunk))
+        fate.value = r->value; // of a chunk, what came before the failure
+    fate.run_ns = run_ns;
+    fate.sent_ns = slot->sent_ns;
+    fate.pid = slot->has_more && w->more[r->slot].pid ? w->more[r->slot].pid : w->pid;
+    fate.status = (int)r->status;
+    return fate;
 }
 
 void window_on_result(struct core *core, uint32_t number, const struct jd_result *r) {
     struct worker *w = &core->workers[number];
     struct slot *slot = &w->slot[r->slot];
-    struct job *job = job_at(&core->jobs, slot->job);
-    struct task *task = &core->tasks.list[job->task];
     uint32_t job_index = slot->job;
+    struct job *job = job_at(&core->jobs, job_index);
+    struct task *task = &core->tasks.list[job->task];
     uint64_t run_ns = JD_MIN(r->run_ns, core->now_ns - w->since_ns); // no longer than it was ready
-    struct fate fate = {.state = JOBD_JOB_DONE, .value = r->value, .run_ns = run_ns, .pid = w->pid};
-    if (r->error) {
-        bool stopped = w->stop_why && w->stop_slot == r->slot;
-        fate.state = JOBD_JOB_FAILED;
-        if (stopped)
-            fate = stop_fate(core, (enum stop_why)w->stop_why, job);
-        else
-            fate.error = -(int)r->error, fate.name = r->name, fate.text = r->text;
-        fate.value = (jobd_bytes){0};
-        fate.run_ns = run_ns;
-        fate.pid = w->pid;
-    }
+    struct fate fate = fate_of(core, w, r, run_ns);
     task_ran(task, run_ns);
     w->results++;
     w->jobs_done++;
+    w->pool->jobs_done++;
     window_on_taken(w, slot->seq);
+    if (r->error && fate.state == JOBD_JOB_FAILED && try_again(core, number, (unsigned)r->slot, r))
+        return;
+    job_count_attempt(job);
+    if (w->process) {
+        window_release(core, number, (unsigned)r->slot, false);
+        process_end(core, number, &fate);
+        return;
+    }
     window_release(core, number, (unsigned)r->slot, false);
     job_end(core, job_index, &fate);
 }

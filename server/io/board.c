@@ -34,6 +34,7 @@ void board_unmap(struct jd_board *board) {
 
 void board_copy(const struct jd_board *board, struct board_view *ret) {
     ret->taken = jd_board_taken(board);
+    ret->rss_bytes = 0;
     ret->n_started = 0;
     for (unsigned i = 0; i < JD_BOARD_SLOTS; i++) {
         uint64_t word = jd_board_word(board, i);
@@ -42,6 +43,7 @@ void board_copy(const struct jd_board *board, struct board_view *ret) {
         struct board_started *s = &ret->started[ret->n_started++];
         s->slot = (uint8_t)i;
         s->seq = jd_slot_seq(word);
+        s->item = 0;
         jd_board_read_progress(board, i, &s->progress, s->note);
     }
 }

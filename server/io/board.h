@@ -9,7 +9,8 @@
 // 0 | -errno.
 int board_create(struct jd_board **ret, int *ret_fd);
 void board_unmap(struct jd_board *board); // NULL is allowed
-// Everything the core may know of it, each value looked at once.
+// Everything the core may know of it, each value looked at once. What the process holds is not on
+// the board.
 void board_copy(const struct jd_board *board, struct board_view *ret);
 
 #endif

@@ -11,37 +11,47 @@
 #ifndef IO_LINK_H
 #define IO_LINK_H
 
+#include "core/effect.h"
 #include "core/event.h"
 #include "io/list.h"
+#include "io/oom.h"
 #include "io/spawn.h"
 
 struct loop;
 struct link;
 
+enum { LINK_BUCKETS = 64 };
+
 struct links {
     struct loop *loop;
-    const struct spawner *spawner;
-    struct link **at; // by worker; NULL = no process
-    uint32_t n;
+    struct spawner *spawner;
+    struct link **at;     // by worker; NULL = no process
+    struct fds **adopted; // by worker: what its next process gets; NULL = nothing
+    uint32_t max;         // workers
+    uint32_t n_live;
     uint32_t max_frame;
-    struct list dirty;   // output for this turn
-    struct list samples; // to be looked at in this turn
-    struct list ending;  // output ended, process not, soonest due first
+    struct list by_pid[LINK_BUCKETS]; // all that live, by their process id
+    struct list dirty;                // output for this turn
+    struct list samples;              // to be looked at in this turn
+    struct list ending;               // output ended, process not, soonest due first
+    struct oom oom;
     struct board_view view;
 };
 
 // 0 | JOBD_E_NOMEM.
-int links_init(struct links *ls, struct loop *loop, uint32_t n, uint32_t max_frame);
+int links_init(struct links *ls, struct loop *loop, uint32_t max_workers, uint32_t max_frame);
 void links_free(struct links *ls);
 
-// Answered by EVENT_SPAWNED or EVENT_SPAWN_FAILED.
-void links_spawn(struct links *ls, uint32_t worker);
+// An EFFECT_SPAWN; answered by EVENT_SPAWNED or EVENT_SPAWN_FAILED.
+void links_spawn(struct links *ls, const struct effect *fx);
+// *fds is taken, for the worker's next links_spawn(). What it had before is closed.
+void links_adopt(struct links *ls, uint32_t worker, struct fds *fds);
 // The rest does nothing for a worker that has no process any more.
 void links_send(struct links *ls, uint32_t worker, const struct jd_msg *msg);
 void links_dispatch(struct links *ls, uint32_t worker, const struct jd_msg *run);
 bool links_revoke(struct links *ls, uint32_t worker, uint8_t slot, uint64_t seq);
 void links_ask_stop(struct links *ls, uint32_t worker, uint8_t slot, uint64_t seq);
-void links_sample_later(struct links *ls, uint32_t worker);
+void links_sample_later(struct links *ls, uint32_t worker, bool rss);
 void links_hang_up(struct links *ls, uint32_t worker);
 void links_signal(struct links *ls, uint32_t worker, int sig);
 
@@ -49,7 +59,7 @@ void links_sample(struct links *ls);             // what links_sample_later() ha
 void links_flush(struct links *ls);              // the turn's output
 void links_tick(struct links *ls);               // whose time is up
 uint64_t links_deadline(const struct links *ls); // UINT64_MAX = none
-bool links_own(const struct links *ls, pid_t pid);
+bool links_own(struct links *ls, pid_t pid);
 void links_close_all(struct links *ls); // at exit: kills whoever is left
 
 #endif

@@ -147,10 +147,10 @@ static int start_handles(struct loop *loop) {
 
 static int start_rooms(struct loop *loop, const struct loop_setup *setup) {
     const struct core_config *cfg = setup->core;
-    int r = orphans_init(&loop->orphans, loop, setup->spared, cfg->n_workers);
+    int r = orphans_init(&loop->orphans, loop, setup->spared, cfg->max_workers);
     loop->core = core_new(cfg, loop->now_ns);
     if (r < 0 || !loop->core || peers_init(&loop->peers, loop, cfg->max_clients) < 0 ||
-        links_init(&loop->links, loop, cfg->n_workers, cfg->max_frame_bytes) < 0 ||
+        links_init(&loop->links, loop, cfg->max_workers, cfg->max_frame_bytes) < 0 ||
         pump_init(&loop->pump, loop, loop->core, cfg) < 0)
         return JOBD_E_NOMEM;
     loop->links.spawner = setup->spawner;

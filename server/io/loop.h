@@ -43,7 +43,7 @@ struct loop {
 // What the loop works with; all of it outlives the loop.
 struct loop_setup {
     const struct core_config *core;
-    const struct spawner *spawner;
+    struct spawner *spawner;
     const struct claim *claim;
     const struct pid_list *spared;
     struct state *state;

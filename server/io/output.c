@@ -48,8 +48,7 @@ static void add_to_line(struct output *o, const char *p, size_t n) {
     o->n_line += (uint32_t)n;
 }
 
-static void take(struct output *o, const char *p, size_t n) {
-    keep_tail(o, p, n);
+static void log_lines(struct output *o, const char *p, size_t n) {
     for (const char *end = p + n; p < end;) {
         const char *eol = memchr(p, '\n', (size_t)(end - p));
         add_to_line(o, p, (size_t)((eol ? eol : end) - p));
@@ -62,13 +61,25 @@ static void take(struct output *o, const char *p, size_t n) {
 
 // Bytes read; 0 = nothing there, or nobody is left who could write.
 static size_t read_some(struct output *o) {
-    ssize_t n = read(o->fd, o->loop->read_buf, sizeof o->loop->read_buf);
+    char data[OUTPUT_READ_BYTES];
+    ssize_t n = read(o->fd, data, sizeof data);
     if (n == 0)
         uv_poll_stop(&o->poll);
     if (n <= 0)
         return 0;
-    take(o, (const char *)o->loop->read_buf, (size_t)n);
+    keep_tail(o, data, (size_t)n);
+    if (o->tell)
+        pump_feed(
+            &o->loop->pump,
+            &(struct event){.kind = EVENT_OUTPUT, .worker = o->worker, .text = {data, (size_t)n}});
+    else
+        log_lines(o, data, (size_t)n);
     return (size_t)n;
+}
+
+static void read_pipe(struct output *o, size_t most) {
+    for (size_t total = 0, n; total < most && (n = read_some(o)) > 0; total += n)
+        continue;
 }
 
 static void on_ready(uv_poll_t *handle, int status, int events) {
@@ -76,7 +87,7 @@ static void on_ready(uv_poll_t *handle, int status, int events) {
     (void)status;
     (void)events;
     loop_now(o->loop);
-    read_some(o);
+    read_pipe(o, OUTPUT_TURN_BYTES);
 }
 
 void output_init(struct output *o, struct loop *loop, int fd, uint32_t worker, uint32_t pid) {
@@ -91,9 +102,13 @@ void output_start(struct output *o) {
     uv_poll_start(&o->poll, UV_READABLE, on_ready);
 }
 
+void output_catch_up(struct output *o) {
+    if (o->tell)
+        read_pipe(o, OUTPUT_TURN_BYTES);
+}
+
 void output_drain(struct output *o) {
-    for (size_t total = 0, n; total < OUTPUT_LAST_BYTES && (n = read_some(o)) > 0; total += n)
-        continue;
+    read_pipe(o, OUTPUT_LAST_BYTES);
     if (o->n_line > 0)
         end_line(o);
     report_dropped(o);

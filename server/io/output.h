@@ -1,5 +1,5 @@
-// What a worker writes to its stdout and stderr: the last of it is kept for its obituary, and each
-// line goes to the log, at a bounded rate.
+// What a worker writes to its stdout and stderr: the last of it is kept for its obituary, and all of
+// it is either told to the core or goes to the log line by line, at a bounded rate.
 #ifndef IO_OUTPUT_H
 #define IO_OUTPUT_H
 
@@ -10,6 +10,8 @@ struct loop;
 
 enum {
     OUTPUT_TAIL_BYTES = 4096,
+    OUTPUT_READ_BYTES = 4096,
+    OUTPUT_TURN_BYTES = 65536, // at a time, so that no worker keeps the others waiting
     OUTPUT_WORDS_BYTES = 240,
     OUTPUT_LINE_BYTES = 512,         // a longer line is cut
     OUTPUT_LINES_PER_S = 50,         // more are counted only
@@ -25,6 +27,7 @@ struct output {
     uint32_t n_logged; // in the second that began at since_ns
     uint32_t n_dropped;
     uint64_t since_ns;
+    bool tell; // the core, by EVENT_OUTPUT
     char tail[OUTPUT_TAIL_BYTES];
     char line[OUTPUT_LINE_BYTES];
 };
@@ -32,6 +35,8 @@ struct output {
 // fd: the caller's, as is the handle: it is initialised before start and closed by the caller.
 void output_init(struct output *o, struct loop *loop, int fd, uint32_t worker, uint32_t pid);
 void output_start(struct output *o);
+// Tells what was written up to now, if it is to be told.
+void output_catch_up(struct output *o);
 // Reads what is left; the writer is dead.
 void output_drain(struct output *o);
 // The last whole lines of what is kept, as many as fit OUTPUT_WORDS_BYTES, without the final line

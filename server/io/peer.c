@@ -25,6 +25,7 @@ struct peer {
     struct loop *loop;
     struct wire wire;
     struct jd_buf out;
+    struct fds *fds;      // that came and wait to be taken; NULL = none
     struct list out_node; // in dirty or lazy
     struct list due_node; // in hello, frame or linger
     uint64_t due_ns;
@@ -92,6 +93,7 @@ static void give_memory_back(struct peers *ps, struct peer *p) {
 
 static void on_closed(uv_handle_t *handle) {
     struct peer *p = JD_CONTAINER(handle, struct peer, poll);
+    fds_queue_drop(&p->fds);
     wire_free(&p->wire);
     jd_buf_free(&p->out);
     jd_free(p);
@@ -278,10 +280,33 @@ static bool take_message(void *owner, const struct jd_msg *msg, int r) {
     } else if (r == JOBD_E_NOTSUP) {
         jd_log(JD_LOG_DEBUG, "client.event.ignored", "peer=%u op=%u", p->index, msg->op);
     } else {
-        pump_feed(&p->loop->pump,
-                  &(struct event){.kind = EVENT_MESSAGE, .peer = p->index, .msg = msg});
+        pump_feed(&p->loop->pump, &(struct event){.kind = EVENT_MESSAGE,
+                                                  .peer = p->index,
+                                                  .msg = msg,
+                                                  .n_fds = p->fds ? p->fds->n : 0});
     }
     return p->state <= PEER_OPEN;
+}
+
+// False: they cannot be kept, and the peer is gone.
+static bool take_fds(struct peer *p, struct fds *got, bool lost) {
+    bool room = !lost && fds_below(got, p->loop->listener.fd_limit);
+    int r = room ? fds_queue_add(&p->fds, got) : JOBD_E_AGAIN;
+    if (r == 0)
+        return true;
+    if (lost && got->n == FDS_MAX)
+        r = JOBD_E_LIMIT;
+    fds_close(got);
+    peers_bye(&p->loop->peers, p->index, r,
+              jd_text(r == JOBD_E_LIMIT
+                          ? "more than 8 descriptors have come and wait for a process to take them"
+                          : "the daemon has no room for more descriptors; try again later"));
+    return false;
+}
+
+struct fds peers_take_fds(struct peers *ps, uint32_t index, uint32_t n) {
+    struct peer *p = ps->at[index];
+    return p ? fds_queue_take(&p->fds, n) : (struct fds){.n = 0};
 }
 
 static void end_of_input(struct peer *p) {
@@ -297,8 +322,10 @@ static void end_of_input(struct peer *p) {
 static bool read_some(struct peer *p) {
     struct loop *loop = p->loop;
     char why[WIRE_WHY_MAX];
+    struct fds got;
+    bool lost;
     uint64_t n_frames = p->wire.n_frames;
-    ssize_t n = recv(p->fd, loop->read_buf, sizeof loop->read_buf, MSG_DONTWAIT);
+    ssize_t n = fds_receive(p->fd, loop->read_buf, sizeof loop->read_buf, &got, &lost);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
     if (n < 0) {
@@ -309,6 +336,8 @@ static bool read_some(struct peer *p) {
         end_of_input(p);
         return false;
     }
+    if ((got.n > 0 || lost) && !take_fds(p, &got, lost))
+        return false;
     int r = wire_feed(&p->wire, loop->read_buf, (size_t)n, why);
     if (p->state > PEER_OPEN)
         return false;

@@ -17,6 +17,7 @@
 
 #include <sys/types.h>
 
+#include "io/fds.h"
 #include "io/list.h"
 #include "msg.h"
 
@@ -52,6 +53,9 @@ void peers_release(struct peers *ps, uint32_t index);
 void peers_send(struct peers *ps, uint32_t index, const struct jd_msg *msg, bool lazy);
 void peers_opened(struct peers *ps, uint32_t index, uint32_t max_frame);
 void peers_bye(struct peers *ps, uint32_t index, int error, jobd_bytes text);
+
+// The n oldest descriptors that have come from it, or as many as there are; the caller's.
+struct fds peers_take_fds(struct peers *ps, uint32_t index, uint32_t n);
 
 void peers_flush(struct peers *ps);              // the turn's output
 void peers_tick(struct peers *ps);               // whose time is up

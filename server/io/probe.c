@@ -105,7 +105,7 @@ static int probe(const struct spawner *s, const struct pid_list *spared, const c
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifeline) < 0)
         r = -errno;
     if (r == 0) {
-        r = spawn_child(s, argv, lifeline[1], -1, &p.child);
+        r = spawn_child(s, argv, &(struct spawn_fds){.sock = lifeline[1], .board = -1}, &p.child);
         close(lifeline[1]);
         if (r < 0)
             close(lifeline[0]);
@@ -116,7 +116,7 @@ static int probe(const struct spawner *s, const struct pid_list *spared, const c
     }
     bool in_time = wait_for_end(&p);
     spawn_signal(p.child.pid, p.child.pidfd, SIGKILL);
-    int status = spawn_reap(p.child.pidfd);
+    int status = spawn_reap(p.child.pidfd, NULL);
     close(p.child.pidfd);
     while (listen_to(&p))
         continue;

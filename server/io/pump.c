@@ -3,10 +3,19 @@
 #include "io/loop.h"
 #include "mem.h"
 
-static int answers_init(struct answers *a, uint32_t max) {
-    a->max = max;
-    a->list = jd_zalloc(max * sizeof *a->list);
-    return a->list ? 0 : JOBD_E_NOMEM;
+// Room for `max` in all.
+static int answers_reserve(struct answers *a, uint32_t max) {
+    if (max <= a->max)
+        return 0;
+    max = JD_MAX(max, 2 * a->max);
+    struct event *list = jd_alloc(max * sizeof *list);
+    if (!list)
+        return JOBD_E_NOMEM;
+    for (uint32_t i = 0; i < a->n; i++)
+        list[i] = a->list[(a->first + i) % a->max];
+    jd_free(a->list);
+    *a = (struct answers){.list = list, .n = a->n, .max = max};
+    return 0;
 }
 
 static void push(struct answers *a, const struct event *event) {
@@ -24,10 +33,12 @@ static bool pop(struct answers *a, struct event *ret) {
 
 int pump_init(struct pump *p, struct loop *loop, struct core *core, const struct core_config *cfg) {
     *p = (struct pump){.loop = loop, .core = core};
-    // A slot has one revocation under way.
-    int r = answers_init(&p->revoked, cfg->n_workers * JD_BOARD_SLOTS);
     // Of each client: paused, resumed, closed; of each worker: spawned or not; and ids.
-    return r ? r : answers_init(&p->others, 3 * cfg->max_clients + cfg->n_workers + 1);
+    return answers_reserve(&p->others, 3 * cfg->max_clients + cfg->max_workers + 1);
+}
+
+int pump_expect(struct pump *p, uint32_t n_revoked) {
+    return answers_reserve(&p->revoked, n_revoked);
 }
 
 void pump_free(struct pump *p) {
@@ -44,6 +55,14 @@ static void take_back(struct pump *p, const struct effect *fx) {
     push(&p->revoked, &answer);
 }
 
+static void hand_over(struct loop *loop, const struct effect *fx) {
+    struct fds fds = peers_take_fds(&loop->peers, fx->peer, fx->adopt.n_fds);
+    if (fx->adopt.worker == EFFECT_NO_WORKER)
+        fds_close(&fds);
+    else
+        links_adopt(&loop->links, fx->adopt.worker, &fds);
+}
+
 static void carry_out(struct pump *p, const struct effect *fx) {
     struct loop *loop = p->loop;
     switch (fx->kind) {
@@ -57,9 +76,10 @@ static void carry_out(struct pump *p, const struct effect *fx) {
         peers_bye(&loop->peers, fx->peer, fx->error, fx->text);
         return;
     case EFFECT_ADOPT_FDS:
+        hand_over(loop, fx);
         return;
     case EFFECT_SPAWN:
-        links_spawn(&loop->links, fx->worker);
+        links_spawn(&loop->links, fx);
         return;
     case EFFECT_WORKER_SEND:
         links_send(&loop->links, fx->worker, &fx->msg);
@@ -74,7 +94,7 @@ static void carry_out(struct pump *p, const struct effect *fx) {
         links_ask_stop(&loop->links, fx->worker, fx->slot, fx->seq);
         return;
     case EFFECT_SAMPLE:
-        links_sample_later(&loop->links, fx->worker);
+        links_sample_later(&loop->links, fx->worker, fx->rss);
         return;
     case EFFECT_HANG_UP:
         links_hang_up(&loop->links, fx->worker);

@@ -25,6 +25,8 @@ struct pump {
 // 0 | JOBD_E_NOMEM.
 int pump_init(struct pump *p, struct loop *loop, struct core *core, const struct core_config *cfg);
 void pump_free(struct pump *p);
+// So many slots may be under way of being taken back at once. 0 | JOBD_E_NOMEM.
+int pump_expect(struct pump *p, uint32_t n_revoked);
 
 // An event from the outside and everything that follows from it. Not from within an effect.
 void pump_feed(struct pump *p, const struct event *event);

@@ -11,17 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "mem.h"
 
 enum {
-    SPAWN_FD_SOCKET = 3,
-    SPAWN_FD_BOARD = 4,
-    SPAWN_FD_END = 5,
-    SPAWN_FD_ABOVE = 10, // copies of what is handed over lie here, out of the way of the targets
+    SPAWN_FDS_MAX = 3 + FDS_MAX, // output, socket, board, pipes
+    // Copies of what is handed over lie from here on, out of the way of the targets.
+    SPAWN_FD_ABOVE = STDERR_FILENO + SPAWN_FDS_MAX,
 };
+
+enum { NUMBER_BYTES = 32, NUMBERS = 4, OWN_ARGS = 5 };
 
 // The worker's environment is ours cut down to these. A worker is one of many processes on this
 // machine: a library that starts a thread for every CPU by itself would fight all the others.
@@ -105,10 +107,9 @@ int spawner_init(struct spawner *s, const char *path, const char *socket_path, s
 
 int spawner_arguments(struct spawner *s, uint32_t max_frame, char *const *plugins,
                       size_t n_plugins) {
-    enum { NUMBER_BYTES = 32 };
     size_t n = 0;
-    s->argv = jd_zalloc((6 + 2 * n_plugins) * sizeof(char *));
-    s->args = jd_zalloc(2 * NUMBER_BYTES);
+    s->argv = jd_zalloc((5 + 2 * n_plugins + OWN_ARGS + 1) * sizeof(char *));
+    s->args = jd_zalloc(NUMBERS * NUMBER_BYTES);
     if (!s->argv || !s->args)
         return JOBD_E_NOMEM;
     snprintf(s->args, NUMBER_BYTES, "%d", (int)getpid());
@@ -122,7 +123,28 @@ int spawner_arguments(struct spawner *s, uint32_t max_frame, char *const *plugin
         s->argv[n++] = "--plugin";
         s->argv[n++] = plugins[i];
     }
+    s->n_args = n;
     return 0;
+}
+
+const char *const *spawner_argv(struct spawner *s, uint32_t n_threads, bool process,
+                                uint32_t n_pipes) {
+    char *threads = s->args + 2 * NUMBER_BYTES, *pipes = s->args + 3 * NUMBER_BYTES;
+    size_t n = s->n_args;
+    snprintf(threads, NUMBER_BYTES, "%" PRIu32, n_threads);
+    snprintf(pipes, NUMBER_BYTES, "%" PRIu32, n_pipes);
+    if (n_threads > 1) {
+        s->argv[n++] = "--threads";
+        s->argv[n++] = threads;
+    }
+    if (process)
+        s->argv[n++] = "--process";
+    if (n_pipes > 0) {
+        s->argv[n++] = "--pipes";
+        s->argv[n++] = pipes;
+    }
+    s->argv[n] = NULL;
+    return s->argv;
 }
 
 void spawner_free(struct spawner *s) {
@@ -146,19 +168,18 @@ static int set_attributes(posix_spawnattr_t *attr) {
                                               POSIX_SPAWN_SETPGROUP);
 }
 
-static int set_files(posix_spawn_file_actions_t *files, const int fds[3]) {
-    static const int target[3] = {STDOUT_FILENO, SPAWN_FD_SOCKET, SPAWN_FD_BOARD};
+// fds: for 1 and 2, for 3, for 4, ...
+static int set_files(posix_spawn_file_actions_t *files, const int *fds, int n) {
     int err = posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    for (int i = 0; i < 3 && !err; i++)
-        if (fds[i] >= 0)
-            err = posix_spawn_file_actions_adddup2(files, fds[i], target[i]);
+    for (int i = 0; i < n && !err; i++)
+        err = posix_spawn_file_actions_adddup2(files, fds[i],
+                                               i == 0 ? STDOUT_FILENO : STDERR_FILENO + i);
     if (!err)
         err = posix_spawn_file_actions_adddup2(files, STDOUT_FILENO, STDERR_FILENO);
-    int first = fds[2] >= 0 ? SPAWN_FD_END : fds[1] >= 0 ? SPAWN_FD_BOARD : SPAWN_FD_SOCKET;
-    return err ? err : posix_spawn_file_actions_addclosefrom_np(files, first);
+    return err ? err : posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + n);
 }
 
-static int spawn_with(const struct spawner *s, const char *const argv[], const int fds[3],
+static int spawn_with(const struct spawner *s, const char *const argv[], const int *fds, int n,
                       pid_t *ret) {
     posix_spawnattr_t attr;
     posix_spawn_file_actions_t files;
@@ -166,7 +187,7 @@ static int spawn_with(const struct spawner *s, const char *const argv[], const i
     posix_spawn_file_actions_init(&files);
     int err = set_attributes(&attr);
     if (!err)
-        err = set_files(&files, fds);
+        err = set_files(&files, fds, n);
     if (!err)
         err = posix_spawn(ret, s->path, &files, &attr, (char *const *)argv, s->env);
     posix_spawn_file_actions_destroy(&files);
@@ -174,29 +195,42 @@ static int spawn_with(const struct spawner *s, const char *const argv[], const i
     return err;
 }
 
-// fds: the pipe's writing end, the socket, the board; -1 = none.
-static int spawn_apart(const struct spawner *s, const char *const argv[], const int fds[3],
+static int spawn_apart(const struct spawner *s, const char *const argv[], const int *fds, int n,
                        pid_t *ret) {
-    int moved[3] = {-1, -1, -1}, err = 0;
-    for (int i = 0; i < 3 && !err; i++)
-        if (fds[i] >= 0 && (moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, SPAWN_FD_ABOVE)) < 0)
+    int moved[SPAWN_FDS_MAX], n_moved = 0, err = 0;
+    while (n_moved < n && !err) {
+        moved[n_moved] = fcntl(fds[n_moved], F_DUPFD_CLOEXEC, SPAWN_FD_ABOVE);
+        if (moved[n_moved] >= 0)
+            n_moved++;
+        else
             err = errno;
+    }
     if (!err)
-        err = spawn_with(s, argv, moved, ret);
-    for (int i = 0; i < 3; i++)
-        if (moved[i] >= 0)
-            close(moved[i]);
+        err = spawn_with(s, argv, moved, n, ret);
+    for (int i = 0; i < n_moved; i++)
+        close(moved[i]);
     return err;
 }
 
-int spawn_child(const struct spawner *s, const char *const argv[], int sock, int board,
+static int list_fds(int list[SPAWN_FDS_MAX], int output, const struct spawn_fds *fds) {
+    int n = 0;
+    list[n++] = output;
+    list[n++] = fds->sock;
+    if (fds->board >= 0)
+        list[n++] = fds->board;
+    for (uint32_t i = 0; fds->pipes && i < fds->pipes->n; i++)
+        list[n++] = fds->pipes->at[i];
+    return n;
+}
+
+int spawn_child(const struct spawner *s, const char *const argv[], const struct spawn_fds *fds,
                 struct child *ret) {
-    int pipe_fds[2];
+    int pipe_fds[2], list[SPAWN_FDS_MAX];
     pid_t pid;
     if (pipe2(pipe_fds, O_CLOEXEC) < 0)
         return -errno;
     fcntl(pipe_fds[0], F_SETFL, O_NONBLOCK);
-    int err = spawn_apart(s, argv, (const int[3]){pipe_fds[1], sock, board}, &pid);
+    int err = spawn_apart(s, argv, list, list_fds(list, pipe_fds[1], fds), &pid);
     close(pipe_fds[1]);
     if (err) {
         close(pipe_fds[0]);
@@ -216,20 +250,23 @@ int spawn_child(const struct spawner *s, const char *const argv[], int sock, int
 
 void spawn_signal(pid_t pid, int pidfd, int sig) {
     kill(-pid, sig);
+    // One that is in its group must not get it twice, except the one that counts once anyway.
+    if (sig != SIGKILL && getpgid(pid) == pid)
+        return;
     if (pidfd >= 0)
         pidfd_send_signal(pidfd, sig, NULL, 0);
     else
         kill(pid, sig);
 }
 
-int spawn_reap(int pidfd) {
+int spawn_reap(int pidfd, struct rusage *ret_used) {
     siginfo_t info = {0};
-    int r;
+    long r;
     // A pidfd may be readable when the first thread is gone and the others are about to go. libuv has
     // made it non-blocking; here the rest is waited for, which is killed or ending.
     fcntl(pidfd, F_SETFL, 0);
-    do
-        r = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED);
+    do // the system call, as the library's function leaves out what was used
+        r = syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED, ret_used);
     while (r < 0 && errno == EINTR);
     JD_ASSERT(r == 0);
     if (info.si_code == CLD_EXITED)

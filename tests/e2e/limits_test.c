@@ -253,7 +253,7 @@ Test(limits, executors_have_numbers_up_to_1024) {
     opened(&p, 1, jd_text(""), JOBD_E_NOENT);
     opened(&p, 1, jd_text("\xff\n../\x1b[31m"), JOBD_E_NOENT); // I7
     struct jd_msg msg = raw_request(&p, JD_OP_EXECUTOR_OPEN);
-    msg.u.executor_open = (struct jd_executor_open){JD_EXECUTORS_MAX + 1, pool};
+    msg.u.executor_open = (struct jd_executor_open){.executor = JD_EXECUTORS_MAX + 1, .pool = pool};
     raw_send(&p, &msg);
     raw_expect_bye(&p, JOBD_E_PROTO);
     raw_close(&p);

@@ -54,7 +54,7 @@ check_imports() {
     room worker/tasks 'worker worker/tasks common' 'types.h task.h' '^uv'
     room client 'client common' 'types.h task.h jobd.h' '^uv'
     room client/ctl 'client/ctl common' 'types.h jobd.h' '^uv'
-    room client/examples 'client/examples' 'types.h jobd.h uv.h' ''
+    room client/examples 'client/examples' 'types.h task.h jobd.h uv.h' ''
 }
 
 # ---- banned: calls that have no place here ----
@@ -72,7 +72,8 @@ check_banned() {
         'memory comes from common/mem.h only, so that tests can make every allocation fail'
     banned 'strdup|strndup|free' "$rooms" 'common/mem\.[ch]:|client/include/|client/ctl/' \
         'memory comes from common/mem.h only, so that tests can make every allocation fail'
-    banned 'sleep|usleep|nanosleep|clock_nanosleep' '' 'worker/tasks/|tests/bench/|tests/support/plugin_' \
+    banned 'sleep|usleep|nanosleep|clock_nanosleep' '' \
+        'worker/tasks/|client/examples/tasks\.c:|tests/bench/|tests/support/plugin_' \
         'nothing waits by sleeping: wait for the event itself'
     banned 'fork|vfork|system|popen|uv_spawn' "$rooms" '$^' \
         'processes are started by posix_spawn of an executable, never by a bare fork'

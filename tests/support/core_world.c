@@ -15,6 +15,11 @@ const char *const world_task_names[WORLD_TASKS] = {"pure", "once", "ping"};
 struct core_config world_config(void) {
     return (struct core_config){
         .n_workers = 2,
+        .n_cpus = 2,
+        .max_workers = 64,
+        .max_kept = 100,
+        .keep_ns = 60 * WORLD_S,
+        .max_kept_bytes = 1 << 20,
         .max_clients = 16,
         .max_jobs = 100000,
         .max_queued_bytes = UINT64_C(64) << 20,

@@ -191,13 +191,13 @@ Test(core_stop, the_next_job_starts_with_a_clean_slate) {
 Test(core_stop, a_worker_that_says_so_is_busy_stopping_a_job) {
     struct world_run run = begin_limited(WORLD_ONCE);
     past_the_limit(&run);
-    cr_expect_eq(w.core->workers[0].stop_why, STOP_LIMIT);
+    cr_expect_eq(w.core->workers[0].stop_slot, run.run.slot);
     world_submit(&w, 0, 2, WORLD_PURE);
     cr_expect_eq(world_count(&w, EFFECT_DISPATCH), 0u);
     struct jd_result result = {
         .slot = run.run.slot, .seq = run.run.seq, .error = -JOBD_E_CANCELLED};
     world_result_as(&w, 0, &result);
-    cr_expect_eq(w.core->workers[0].stop_why, STOP_NONE);
+    cr_expect_eq(w.core->workers[0].stop_slot, SLOT_NONE);
     cr_expect_eq(world_count(&w, EFFECT_DISPATCH), 1u);
     world_free(&w);
 }

@@ -53,6 +53,11 @@ Test(config, has_defaults) {
     cr_assert_eq(config.max_queued_bytes, (uint64_t)1 << 30);
     cr_assert_eq(config.max_frame, 1 << 20);
     cr_assert_eq(config.log_level, 2);
+    cr_assert_eq(config.pool.n, 0);
+    cr_assert_eq(config.max_workers, 1024);
+    cr_assert_eq(config.keep_jobs, 10000);
+    cr_assert_eq(config.keep_s, 3600);
+    cr_assert_eq(config.keep_bytes, 64 << 20);
 }
 
 Test(config, reads_a_file) {
@@ -99,6 +104,94 @@ Test(config, says_where_it_is_wrong) {
     expect_refused("plugins = a.so\n", 1, "'a.so' is not an absolute path");
     expect_refused("plugins = /a.so /b.so\n", 1,
                    "'/a.so /b.so' holds a blank: separate entries with commas");
+}
+
+Test(config, reads_pools) {
+    cr_assert_eq(load("pool = cpu\n"
+                      "pool = net threads=8 workers=2  recycle_jobs=1000 recycle_rss=512M "
+                      "max_lent=3 initializer=demo.init\n"),
+                 0, "%s", fault.text);
+    cr_assert_eq(config.pool.n, 2);
+    const struct config_pool *cpu = &config.pool.at[0], *net = &config.pool.at[1];
+    cr_assert_str_eq(cpu->name, "cpu");
+    cr_assert_eq(cpu->workers, 0);
+    cr_assert_eq(cpu->threads, 1);
+    cr_assert_null(cpu->initializer);
+    cr_assert_str_eq(net->name, "net");
+    cr_assert_eq(net->workers, 2);
+    cr_assert_eq(net->threads, 8);
+    cr_assert_eq(net->recycle_jobs, 1000);
+    cr_assert_eq(net->recycle_rss, (uint64_t)512 << 20);
+    cr_assert_eq(net->max_lent, 3);
+    cr_assert_str_eq(net->initializer, "demo.init");
+}
+
+Test(config, says_where_a_pool_is_wrong) {
+    expect_refused("pool = a workers=2\npool = b\npool = a\n", 3, "the pool 'a' is there twice");
+    expect_refused("pool = default workers=2\n", 1,
+                   "the pool 'default' is there by itself; choose another name");
+    expect_refused("pool = threads\n", 1,
+                   "the pool 'threads' is there by itself; choose another name");
+    expect_refused("pool = processes\n", 1,
+                   "the pool 'processes' is there by itself; choose another name");
+    expect_refused(
+        "pool = workers=2\n", 1,
+        "'workers=2' cannot name a pool: letters, digits and -./:_, at most 128 of them");
+    expect_refused("pool = x 2\n", 1, "'2' is not name=value");
+    expect_refused("pool = x worker=2\n", 1, "a pool has no 'worker'; did you mean 'workers'?");
+    expect_refused("pool = x zzzzzzzz=2\n", 1, "a pool has no 'zzzzzzzz'");
+    expect_refused("pool = x threads=2 threads=2\n", 1, "'threads' is there twice");
+    expect_refused("pool = x threads=65\n", 1, "threads: 65 is out of range, 1 to 64 is allowed");
+    expect_refused("pool = x recycle_rss=1T\n", 1,
+                   "recycle_rss: '1T' is not a number with an optional suffix K, M or G");
+    expect_refused("pool = x initializer=a,b\n", 1, "'a,b' is not the name of a task");
+}
+
+Test(config, pools_have_a_limit) {
+    char text[32 * (CONFIG_POOLS_MAX + 1)] = "";
+    for (int i = 0; i <= CONFIG_POOLS_MAX; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "pool = p%d\n", i);
+    expect_refused(text, CONFIG_POOLS_MAX + 1, "more than 61 pools");
+    cr_assert_eq(config.pool.n, CONFIG_POOLS_MAX);
+}
+
+// Resolves what the text says, with a socket and a state, so that nothing else is missing.
+static int resolve(const char *text) {
+    char all[512];
+    snprintf(all, sizeof all, "socket = /s\nstate = /t\n%s", text);
+    cr_assert_eq(load(all), 0, "%s", fault.text);
+    return config_resolve(&config, &fault);
+}
+
+Test(config, the_workers_of_all_pools_must_find_room) {
+    cr_assert_eq(resolve("workers = 3\nmax_workers = 10\npool = a workers=4\npool = b workers=3\n"),
+                 0);
+}
+
+Test(config, too_many_workers_are_refused) {
+    cr_assert_eq(resolve("workers = 4\nmax_workers = 10\npool = a workers=4\npool = b workers=3\n"),
+                 -1);
+    cr_assert_eq(fault.code, FAULT_CONFIG);
+    cr_assert_str_eq(
+        fault.text,
+        "there may be max_workers = 10 worker processes, but the pool \"default\" needs "
+        "4 of them and the pools of the configuration 7; let there be more, or make the "
+        "pools smaller");
+}
+
+Test(config, pools_that_leave_no_worker_are_refused) {
+    cr_assert_eq(resolve("max_workers = 7\npool = a workers=4\npool = b workers=3\n"), -1);
+    cr_assert_eq(fault.code, FAULT_CONFIG);
+}
+
+Test(config, workers_that_are_not_named_take_what_is_left) {
+    cr_assert_eq(resolve("max_workers = 5\npool = a workers=4\n"), 0);
+    cr_assert_eq(config.workers, 1);
+}
+
+Test(config, a_pool_has_a_worker_for_each_cpu) {
+    cr_assert_eq(resolve("pool = a\n"), 0);
+    cr_assert_eq(config.pool.at[0].workers, JD_MIN(cpus_usable(), 1024u));
 }
 
 Test(config, the_first_mistake_is_the_one_reported) {
@@ -158,7 +251,9 @@ Test(config, print_can_be_read_again) {
     char *text = NULL;
     size_t n = 0;
     FILE *out = open_memstream(&text, &n);
-    cr_assert_eq(load("workers = 7\nplugins = /a.so, /b.so\nmax_frame = 2M\nsocket = /s\n"), 0);
+    cr_assert_eq(load("workers = 7\nplugins = /a.so, /b.so\nmax_frame = 2M\nsocket = /s\n"
+                      "pool = a\npool = b workers=2 recycle_rss=1G initializer=x\n"),
+                 0);
     config_print(&config, out);
     fclose(out);
     config_free(&config);
@@ -168,6 +263,11 @@ Test(config, print_can_be_read_again) {
     cr_assert_eq(config.plugins.n, 2);
     cr_assert_eq(config.max_frame, 2 << 20);
     cr_assert_str_eq(config.socket, "/s");
+    cr_assert_eq(config.pool.n, 2);
+    cr_assert_str_eq(config.pool.at[0].name, "a");
+    cr_assert_eq(config.pool.at[1].workers, 2);
+    cr_assert_eq(config.pool.at[1].recycle_rss, 1 << 30);
+    cr_assert_str_eq(config.pool.at[1].initializer, "x");
     free(text);
 }
 

@@ -555,18 +555,20 @@ typedef struct jobd_process_options {
 } jobd_process_options;
 
 /** A process of its own, beside the pools: nothing runs yet.
- *  Owns     opts copied; the pipes are taken by jobd_process_start() · *ret owned:
+ *  Owns     opts copied; the pipes must live until jobd_process_start() · *ret owned:
  *           jobd_process_free().
- *  Returns  0 | JOBD_E_INVAL (not exactly one of task and argv; a bad name) | JOBD_E_NOMEM |
- *           JOBD_E_CLOSED.
+ *  Returns  0 | JOBD_E_INVAL (not exactly one of task and argv, or what belongs to the other; a bad
+ *           name) | JOBD_E_MSGSIZE (over 16 MiB of arguments) | JOBD_E_NOMEM | JOBD_E_CLOSED.
  *  Blocks   no.   Thread  [CONN][CB].   Since  0.1.   Source  multiprocessing.Process. */
 JOBD_API int jobd_process_new(jobd_conn *conn, const jobd_process_options *opts,
                               jobd_process **ret);
 
-/** Start it, once. Its pipe ends are closed here when they have been sent.
- *  Returns  0 | JOBD_E_STATE (started before, or closed) | JOBD_E_MSGSIZE | JOBD_E_AGAIN |
- *           JOBD_E_NOMEM | JOBD_E_CLOSED. What the daemon has against it shows at join, and in the
- *           sentinel: JOBD_E_NOTASK, JOBD_E_LIMIT, JOBD_E_SYS.
+/** Start it, once. The wish leaves at once, as far as the socket takes it.
+ *  Owns     its pipe ends are taken on success, and closed here when they have been sent; the
+ *           handles stay the program's: jobd_pipe_free().
+ *  Returns  0 | JOBD_E_STATE (started before, or closed; or one of its pipes is) | JOBD_E_MSGSIZE |
+ *           JOBD_E_AGAIN | JOBD_E_NOMEM | JOBD_E_CLOSED. What the daemon has against it shows at
+ *           join, and in the sentinel: JOBD_E_NOTASK, JOBD_E_LIMIT, JOBD_E_SYS.
  *  Blocks   no.   Thread  [CONN][CB].   Since  0.1.   Wire  process.start. */
 JOBD_API int jobd_process_start(jobd_process *p);
 
@@ -581,12 +583,13 @@ JOBD_API bool jobd_process_is_alive(const jobd_process *p);
 
 /** Wait for its end; any number of times.
  *  Returns  1 it has ended | 0 not within timeout_ms | JOBD_E_STATE (not started) | JOBD_E_DEADLK |
- *           JOBD_E_CLOSED.
+ *           why it could not be started | JOBD_E_CLOSED and its like (how it ended is not known).
  *  Blocks   up to timeout_ms.   Thread  [CONN] (with 0 also [CB]).   Since  0.1. */
 JOBD_API int jobd_process_join(jobd_process *p, int64_t timeout_ms);
 
 /** How it ended: its exit code, 1 for a task that failed, or -signal.
- *  Returns  1, *ret set | 0 not ended (as Python's None) | JOBD_E_STATE (closed).
+ *  Returns  1, *ret set | 0 not ended (as Python's None) | JOBD_E_STATE (closed) | as
+ *           jobd_process_join().
  *  Blocks   no.   Thread  [CONN][CB].   Since  0.1. */
 JOBD_API int jobd_process_exitcode(const jobd_process *p, int *ret);
 

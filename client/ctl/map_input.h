@@ -1,0 +1,31 @@
+// The items of jobctl map: the lines of a file, each the arguments of one call. A line that is a JSON
+// array holds them, any other line is one text.
+#ifndef CTL_MAP_INPUT_H
+#define CTL_MAP_INPUT_H
+
+#include <stdio.h>
+
+#include "ctl.h"
+
+struct map_input {
+    const struct ctl *ctl;
+    FILE *in;
+    int delimiter; // '\n', or '\0'
+    char *line;
+    size_t n_room;
+    uint64_t n_items;
+    uint64_t n_bytes;    // read so far
+    uint64_t size_bytes; // of a file, from where reading began; 0 = not known
+    bool ended;
+    int exit; // why there are no more items, after printing it; 0 = nothing is wrong
+};
+
+// in is borrowed. map_input_end() frees.
+void map_input_begin(struct map_input *m, const struct ctl *ctl, FILE *in, int delimiter);
+void map_input_end(struct map_input *m);
+// A jobd_item_fn, arg = the map_input.
+int map_input_next(void *arg, jobd_args *item);
+// How many items there are: 0 = not known; *ret_about = as far as the length of the file tells.
+double map_input_total(const struct map_input *m, bool *ret_about);
+
+#endif

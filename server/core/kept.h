@@ -1,0 +1,55 @@
+// Finished jobs that stay visible: the newest so many, for so long. Of a detached job its result is
+// kept, too; of others it has gone to who submitted them.
+#ifndef CORE_KEPT_H
+#define CORE_KEPT_H
+
+#include <jobd/types.h>
+
+struct core;
+struct job;
+struct fate;
+
+struct kept {
+    uint64_t id;
+    uint64_t end_ns;
+    uint64_t run_ns;
+    uint64_t cpu_ns, max_rss_bytes; // of the worker, if the job ended with it
+    uint32_t submit_ms, sent_ms;    // since the core began; sent_ms 0 = never
+    uint32_t pid;
+    uint32_t key;
+    uint16_t task;
+    int16_t status;
+    int16_t error;
+    uint8_t state;
+    uint8_t attempts, lost;
+    uint8_t pool; // its number
+    int8_t priority;
+    uint32_t value_bytes;
+    void *value; // owned; NULL = none, or it went to the owner
+    char *name;  // owned, as the rest: the task's own name of the error
+    char *text;
+    char *label;
+};
+
+// A ring: the oldest goes first.
+struct kept_ring {
+    struct kept *list;
+    uint32_t first, n, cap; // cap grows up to the limit
+};
+
+struct kept_jobs {
+    struct kept_ring owned, detached;
+    uint64_t bytes; // of values
+};
+
+void kept_free_all(struct kept_jobs *kept);
+// The job is about to be freed. Without memory it is forgotten at once.
+void kept_add(struct core *core, const struct job *job, const struct fate *fate);
+// NULL = not there (any more).
+const struct kept *kept_find(const struct core *core, uint64_t id);
+// Number i of all that is kept, from 0; NULL = there are no more.
+const struct kept *kept_at(const struct core *core, uint32_t i);
+// Forgets what is too old.
+void kept_on_time(struct core *core);
+
+#endif

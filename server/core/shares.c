@@ -1,0 +1,91 @@
+// What a client has in a pool. Lanes stand in their pool's rings; a share puts all of its lanes in or
+// takes them out, as its client reads and its limit allows.
+#include "sched.h"
+#include "state.h"
+
+static uint32_t new_share(struct core *core, uint32_t client_index, struct pool *pool,
+                          uint32_t cap) {
+    struct clients *c = &core->clients;
+    struct client *client = client_at(c, client_index);
+    uint32_t index = jd_slab_take(&c->shares);
+    if (!index)
+        return 0;
+    *share_at(c, index) =
+        (struct share){.client = client_index, .pool = pool, .cap = cap, .next = client->shares};
+    client->shares = index;
+    pool->n_shares++;
+    return index;
+}
+
+uint32_t share_take(struct core *core, uint32_t client, struct pool *pool, uint32_t cap) {
+    struct clients *c = &core->clients;
+    uint32_t index = client_at(c, client)->shares;
+    while (index && (cap || share_at(c, index)->cap || share_at(c, index)->pool != pool))
+        index = share_at(c, index)->next;
+    if (!index)
+        index = new_share(core, client, pool, cap);
+    if (index)
+        share_at(c, index)->n_executors++;
+    return index;
+}
+
+// It stays until the client goes: there may be jobs in it.
+void share_give(struct core *core, uint32_t index) {
+    share_at(&core->clients, index)->n_executors--;
+}
+
+uint32_t share_lane(struct core *core, uint32_t index, int64_t priority) {
+    struct clients *c = &core->clients;
+    struct share *share = share_at(c, index);
+    uint8_t level = (uint8_t)(priority + LEVEL_ZERO);
+    for (uint32_t lane = share->lanes; lane; lane = lane_at(c, lane)->next)
+        if (lane_at(c, lane)->level == level)
+            return lane;
+    uint32_t lane = jd_slab_take(&c->lanes);
+    if (!lane)
+        return 0;
+    *lane_at(c, lane) = (struct lane){.client = share->client,
+                                      .share = index,
+                                      .level = level,
+                                      .capped = share->cap > 0,
+                                      .pool = share->pool,
+                                      .next = share->lanes};
+    share->lanes = lane;
+    return lane;
+}
+
+static void update(struct core *core, const struct share *share) {
+    for (uint32_t lane = share->lanes; lane; lane = lane_at(&core->clients, lane)->next)
+        sched_update_lane(core, lane);
+}
+
+void share_out(struct core *core, uint32_t index, int change) {
+    struct share *share = share_at(&core->clients, index);
+    bool was_full = share->out >= share->cap;
+    share->out = (uint32_t)((int)share->out + change);
+    if (was_full != (share->out >= share->cap))
+        update(core, share);
+}
+
+void shares_update(struct core *core, const struct client *client) {
+    for (uint32_t s = client->shares; s; s = share_at(&core->clients, s)->next)
+        update(core, share_at(&core->clients, s));
+}
+
+void shares_free(struct core *core, struct client *client) {
+    struct clients *c = &core->clients;
+    while (client->shares) {
+        uint32_t index = client->shares;
+        struct share *share = share_at(c, index);
+        while (share->lanes) {
+            uint32_t lane = share->lanes;
+            JD_ASSERT(lane_at(c, lane)->n == 0 && !lane_at(c, lane)->ring_next);
+            share->lanes = lane_at(c, lane)->next;
+            jd_slab_give(&c->lanes, lane);
+        }
+        client->shares = share->next;
+        if (--share->pool->n_shares == 0 && share->pool->deleting)
+            pool_unbalance(core, share->pool);
+        jd_slab_give(&c->shares, index);
+    }
+}
