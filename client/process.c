@@ -245,7 +245,7 @@ static int outcome(const jobd_future *f, int *ret) {
         *ret = f->status;
         return 1;
     case JOBD_JOB_FAILED:
-        if (f->worker_pid == 0)
+        if (f->worker_pid == 0 || f->error == JOBD_E_SYS) // no task fails so
             return f->error;
         *ret = f->status ? f->status : 1;
         return 1;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "call.h"
 #include "clock.h"
 #include "ctx.h"
 #include "log.h"
@@ -89,4 +90,5 @@ const jobd_host host_table = {
     .now_ns = now_ns,
     .started_ns = started_ns,
     .item = item,
+    .call = call_run,
 };

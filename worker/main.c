@@ -10,6 +10,7 @@
 #include "confine.h"
 #include "fault.h"
 #include "hello.h"
+#include "initializer.h"
 #include "lifeline.h"
 #include "link.h"
 #include "log.h"
@@ -104,7 +105,8 @@ static int serve(const struct options *o, struct link *l, struct registry *tasks
         return r == JOBD_E_CLOSED ? 0 : r;
     struct post post;
     post_init(&post, l, tasks);
-    r = runner_run(&post);
+    r = initializer_serve(&post);
+    r = r < 0 ? r : runner_run(&post);
     post_free(&post);
     return r == JOBD_E_CLOSED ? 0 : link_explain(l, r, reterr);
 }

@@ -134,6 +134,26 @@ void post_read(struct post *p, int timeout_ms) {
 
 // ---- waiting ----
 
+void post_begin_wait(struct post *p, unsigned slot, struct waiter *w) {
+    JD_ASSERT(!p->waiters[slot]);
+    pthread_cond_init(&w->arrived, NULL);
+    p->waiters[slot] = w;
+    p->n_waiters++;
+}
+
+void post_end_wait(struct post *p, unsigned slot) {
+    pthread_cond_destroy(&p->waiters[slot]->arrived);
+    p->waiters[slot] = NULL;
+    p->n_waiters--;
+    post_hand_over(p);
+}
+
+void post_lend(struct post *p) {
+    p->n_lent++;
+    if (p->queue.first && p->on_room)
+        p->on_room(p);
+}
+
 void post_wait(struct post *p, struct waiter *w, int timeout_ms) {
     if (p->ended)
         return;

@@ -37,6 +37,7 @@ struct post {
     pthread_cond_t idle; // of threads without a job
     unsigned n_idle;     // of them, asleep
     unsigned n_waiters;
+    unsigned n_lent;                        // jobs whose slot others may use
     struct waiter *waiters[JD_BOARD_SLOTS]; // by the slot of their job
     struct work_queue queue;
 };
@@ -70,6 +71,11 @@ int post_route(struct post *p, const struct jd_msg *msg);
 // Reads what there is, if anything comes within timeout_ms (-1 = forever); nobody else may be
 // reading. What goes wrong is in p->ended, and all who wait know.
 void post_read(struct post *p, int timeout_ms);
+// A job that holds this slot waits from now on, at most one for each slot; w is borrowed.
+void post_begin_wait(struct post *p, unsigned slot, struct waiter *w);
+void post_end_wait(struct post *p, unsigned slot);
+// Another job may run in the place of this one; it is counted in n_lent.
+void post_lend(struct post *p);
 // Something may have changed for w when this returns, at the latest after timeout_ms.
 void post_wait(struct post *p, struct waiter *w, int timeout_ms);
 // This thread stops waiting: another one must read.

@@ -103,7 +103,7 @@ int runner_run(struct post *p) {
             r = run_batch(&rn);
         if (r == 0)
             r = run_queue(&rn);
-        if (r == 0)
+        if (r == 0 && p->ended != JOBD_E_CLOSED) // that end is met again, with all results out
             r = p->ended;
         if (r == 0 && rn.n_batch == 0)
             r = rest(&rn);

@@ -11,6 +11,7 @@
 #include "mem.h"
 #include "number.h"
 #include "print.h"
+#include "progress.h"
 
 enum { PARTS_MAX = 65536, KERNEL_MAX = 32, KEY_STEPS = 'n', KEY_PARTS = 'j' };
 
@@ -19,6 +20,7 @@ struct integral;
 struct part {
     struct integral *whole;
     uint64_t index;
+    double share;        // of it done, as far as known
     jobd_future *future; // owned
 };
 
@@ -37,6 +39,7 @@ struct integral {
     json_t *done;              // the parts, in the order they were done
     double run_s;              // of all parts
     double wall_s;
+    struct progress progress;
 };
 
 static const struct argp_option options[] = {
@@ -133,11 +136,25 @@ static void show_part(const struct part *p, const jobd_job_info *info) {
         json_array_append_new(in->done, row);
         return;
     }
+    progress_clear(&in->progress);
     if (in->n_done == 0)
         printf("%6s  %7s  %10s  %s\n", "INDEX", "PID", "SECONDS", "VALUE");
     char text[CTL_DOUBLE_MAX];
     ctl_double_text(value, text);
     printf("%6" PRIu64 "  %7" PRId64 "  %10.6f  %s\n", p->index, info->worker_pid, seconds, text);
+}
+
+static void set_share(struct part *p, double share) {
+    p->whole->progress.n_done += share - p->share;
+    p->share = share;
+}
+
+static void on_part_note(jobd_future *f, const char *text, void *arg) {
+    struct part *p = arg;
+    jobd_job_info info = {.struct_size = sizeof(info)};
+    jobd_future_info(f, &info);
+    set_share(p, info.progress);
+    ctl_on_note(f, text, p->whole->ctl);
 }
 
 static void on_part_done(jobd_future *f, void *arg) {
@@ -154,6 +171,7 @@ static void on_part_done(jobd_future *f, void *arg) {
     jobd_future_info(f, &info);
     in->run_s += (double)info.run_ns / 1e9;
     show_part(p, &info);
+    set_share(p, 1);
     in->n_done++;
 }
 
@@ -178,7 +196,7 @@ static int submit_part(struct integral *in, jobd_executor *ex, jobd_args *a, uin
         r = ctl_turn(in->ctl); // room appears as bytes leave
     if (r)
         return r;
-    jobd_future_on_note(p->future, ctl_on_note, in->ctl); // fails if the future is done already
+    jobd_future_on_note(p->future, on_part_note, p); // fails if the future is done already
     return jobd_future_add_done_callback(p->future, on_part_done, p);
 }
 
@@ -232,10 +250,12 @@ static int explain_failure(const struct integral *in) {
 
 static int compute(struct integral *in) {
     uint64_t begin_ns = ctl_now_ns();
+    progress_begin(&in->progress, in->ctl, "integrate", (double)in->n_parts);
     int r = submit_parts(in);
     while (r == 0 && in->n_done < in->n_parts && !in->failed)
         r = ctl_turn(in->ctl); // a dead connection fails every part that is not done
     in->wall_s = (double)(ctl_now_ns() - begin_ns) / 1e9;
+    progress_end(in->ctl);
     if (r > 0) {
         char what[80];
         snprintf(what, sizeof(what), "%zu of %zu parts were done, the others are cancelled",

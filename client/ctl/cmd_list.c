@@ -103,7 +103,7 @@ static const struct ctl_syntax syntax = {
     .argp = {.options = options,
              .parser = on_option,
              .doc = "List the jobs: those that wait or run, and those that have ended and are not "
-                    "yet forgotten, by their ids.\n\n"
+                    "yet forgotten.\n\n"
                     "  jobctl list\n"
                     "  jobctl list --state failed,lost,timed-out\n"
                     "  jobctl list --label nightly --json | jq .job | jobctl wait -\n"

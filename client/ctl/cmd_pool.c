@@ -60,7 +60,7 @@ int pool_report(struct ctl *ctl, int err, const char *pool, const char *done) {
         return ctl_fail(ctl, &why, "\"jobctl pool pause\" keeps it from starting jobs");
     case JOBD_E_INVAL:
         return ctl_exit_of(ctl_misuse(ctl,
-                                      "a name has letters, digits and . _ : / -; a pool has 1 "
+                                      "a name is 1 to 63 bytes of [A-Za-z0-9._:/-], a pool has 1 "
                                       "worker at least",
                                       "the pool \"%.128s\" cannot be %s", pool, done));
     case JOBD_E_TIMEOUT:
@@ -78,13 +78,24 @@ int pool_list(struct ctl *ctl, char **argv) {
                         "  jobctl pool list\n"
                         "  jobctl pool list --json | jq '.pools[] | select(.queued > 0)'\n"},
     };
-    static const char *const first[] = {
-        "pool",   "state",   "workers",   "threads",       "ready",        "starting", "busy",
-        "queued", "running", "jobs_done", "failed_starts", "last_failure", NULL};
-    static const char *const spare[] = {
-        "starting",    "lent",         "failed_starts", "last_failure",
-        "initializer", "recycle_jobs", "max_lent",      "recycle_rss_bytes",
-        NULL};
+    static const char *const first[] = {"pool",         "state",
+                                        "workers",      "threads",
+                                        "ready",        "starting",
+                                        "busy",         "lent",
+                                        "queued",       "running",
+                                        "jobs_done",    "initializer",
+                                        "recycle_jobs", "recycle_rss_bytes",
+                                        "max_lent",     "failed_starts",
+                                        "last_failure", NULL};
+    static const char *const spare[] = {"starting",
+                                        "lent",
+                                        "initializer",
+                                        "recycle_jobs",
+                                        "recycle_rss_bytes",
+                                        "max_lent",
+                                        "failed_starts",
+                                        "last_failure",
+                                        NULL};
     struct args args;
     int r = ctl_parse(ctl, &syntax, argv, NULL, &args);
     if (r)

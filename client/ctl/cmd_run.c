@@ -158,9 +158,12 @@ static int explain(const struct running *run, jobd_future *f, int code) {
     return r;
 }
 
+// Nothing if it never came to be: the error has said so.
 static int print_end_json(const struct running *run, jobd_future *f, int code, jobd_bytes value) {
     jobd_job_info info = {.struct_size = sizeof(info)};
     jobd_future_info(f, &info);
+    if (info.job_id == 0)
+        return CTL_DONE;
     json_t *end = json_pack("{s:s, s:I, s:I, s:i, s:f}", "state", jobd_job_state_name(info.state),
                             "job", (json_int_t)info.job_id, "pid", (json_int_t)info.worker_pid,
                             "exit", ctl_exit_of_status(code), "seconds", (double)info.run_ns / 1e9);

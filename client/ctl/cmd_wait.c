@@ -97,13 +97,12 @@ static void note_end(struct waiting *w, const struct end *e, int status) {
     }
     if (w->ctl->quiet && !e->missing)
         return;
+    if (e->missing)
+        fputs("jobctl: ", stderr);
+    else
+        printf("job %" PRIu64 " %s%s", e->id, e->state, e->failed && *e->why.message ? ": " : "");
     FILE *out = e->missing ? stderr : stdout;
-    fprintf(out, "%sjob %" PRIu64 " %s", e->missing ? "jobctl: " : "", e->id,
-            e->missing ? "is not known" : e->state);
-    if (e->failed && e->why.message[0]) {
-        fputs(": ", out);
-        ctl_print_safe(out, e->why.message);
-    }
+    ctl_print_safe(out, e->why.message);
     putc('\n', out);
 }
 

@@ -79,8 +79,14 @@ static size_t width_of(const char *text) {
     return n;
 }
 
+// Seconds are named so: "run_s".
+static bool is_seconds(const char *name) {
+    size_t n = strlen(name);
+    return n > 2 && strcmp(name + n - 2, "_s") == 0;
+}
+
 // What a cell shows. Owned: free().
-static char *cell_text(const json_t *v) {
+static char *cell_text(const char *name, const json_t *v) {
     if (!v || json_is_null(v))
         return strdup("-");
     if (json_is_string(v))
@@ -93,7 +99,7 @@ static char *cell_text(const json_t *v) {
     if (json_is_boolean(v))
         fputs(json_is_true(v) ? "yes" : "no", out);
     else if (json_is_real(v))
-        fprintf(out, "%.6g", json_real_value(v));
+        fprintf(out, is_seconds(name) ? "%.3f" : "%.6g", json_real_value(v));
     else
         ctl_json_write(out, v);
     return fclose(out) ? NULL : text;
@@ -131,7 +137,7 @@ static int fill_row(struct grid *g, size_t row, const json_t *map) {
     for (size_t i = 0; i < g->columns.n; i++) {
         struct column *c = &g->columns.all[i];
         const json_t *v = json_object_get(map, c->name);
-        char *text = map ? cell_text(v) : head_text(c->name);
+        char *text = map ? cell_text(c->name, v) : head_text(c->name);
         if (!text)
             return JOBD_E_NOMEM;
         g->cells[row * g->columns.n + i] = text;
@@ -168,7 +174,7 @@ int ctl_print_table(FILE *out, const json_t *rows, const char *const *first) {
 }
 
 static int print_line(FILE *out, const char *name, size_t width, const json_t *value) {
-    char *text = cell_text(value);
+    char *text = cell_text(name, value);
     if (!text)
         return JOBD_E_NOMEM;
     print_cell(out, name, width, false);

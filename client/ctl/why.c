@@ -9,7 +9,7 @@
 
 #include <jobd/types.h>
 
-enum { BAR_MOST = 30, LABEL_WIDTH = 10 };
+enum { BAR_MOST = 30, LABEL_WIDTH = 11 };
 
 static const char *text_of(const json_t *map, const char *name) {
     const char *text = json_string_value(json_object_get(map, name));
@@ -32,7 +32,7 @@ static void print_text(FILE *out, const char *label, const char *text) {
     putc('\n', out);
 }
 
-// "job 12 (task sleep, pool default) is running: no worker was free".
+// "job 12 (sleep, pool default): queued", and why.
 static void print_head(FILE *out, const json_t *map) {
     fprintf(out, "job %.0f", number_of(map, "job"));
     const char *task = text_of(map, "task"), *pool = text_of(map, "pool");
@@ -43,7 +43,7 @@ static void print_head(FILE *out, const json_t *map) {
         ctl_print_safe(out, pool);
         putc(')', out);
     }
-    fputs(" is ", out);
+    fputs(": ", out);
     ctl_print_safe(out, *text_of(map, "state") ? text_of(map, "state") : "in no known state");
     putc('\n', out);
     print_text(out, "why", text_of(map, "reason"));
@@ -54,6 +54,8 @@ static void print_owner(FILE *out, const json_t *map) {
     ctl_print_safe(out, *text_of(map, "owner") ? text_of(map, "owner") : "-");
     if (number_of(map, "submitted_s") > 0)
         fprintf(out, ", submitted %.3f s ago", number_of(map, "submitted_s"));
+    if (json_is_number(json_object_get(map, "ended_s")))
+        fprintf(out, ", ended %.3f s ago", number_of(map, "ended_s"));
     if (number_of(map, "priority") != 0)
         fprintf(out, ", priority %.0f", number_of(map, "priority"));
     putc('\n', out);
@@ -124,10 +126,11 @@ static void print_error(FILE *out, const json_t *map) {
         putc('\n', out);
     }
     if (number_of(map, "signal") > 0)
-        fprintf(out, "%-*ssignal %.0f\n", LABEL_WIDTH, "ended by", number_of(map, "signal"));
-    else if (json_is_number(json_object_get(map, "exit_status")))
-        fprintf(out, "%-*sexit code %.0f\n", LABEL_WIDTH, "ended by",
-                number_of(map, "exit_status"));
+        fprintf(out, "%-*s%.0f\n", LABEL_WIDTH, "signal", number_of(map, "signal"));
+    else if (number_of(map, "exit_status") > 0)
+        fprintf(out, "%-*s%.0f\n", LABEL_WIDTH, "exit code", number_of(map, "exit_status"));
+    if (number_of(map, "result_bytes") > 0)
+        fprintf(out, "%-*s%.0f bytes\n", LABEL_WIDTH, "result", number_of(map, "result_bytes"));
 }
 
 // What the worker wrote last, line by line.
@@ -147,17 +150,24 @@ static void print_output(FILE *out, const json_t *map) {
 
 static int print_others(FILE *out, const json_t *map) {
     static const char *const shown[] = {
-        "job",           "state",       "task",       "pool",        "label",    "owner",
-        "priority",      "attempt",     "lost",       "reason",      "queued_s", "sent_s",
-        "run_s",         "result_s",    "worker",     "pid",         "progress", "note",
-        "error",         "error_name",  "error_text", "exit_status", "signal",   "cpu_s",
-        "max_rss_bytes", "last_output", "submitted_s"};
+        "job",           "state",       "task",        "pool",        "label",       "owner",
+        "priority",      "attempt",     "lost",        "reason",      "queued_s",    "sent_s",
+        "run_s",         "result_s",    "worker",      "pid",         "progress",    "note",
+        "error",         "error_name",  "error_text",  "exit_status", "signal",      "cpu_s",
+        "max_rss_bytes", "last_output", "submitted_s", "ended_s",     "result_bytes"};
     static const char *const none[] = {NULL};
     json_t *others = json_copy((json_t *)(uintptr_t)map);
     if (!others)
         return JOBD_E_NOMEM;
     for (size_t i = 0; i < JD_LEN(shown); i++)
         json_object_del(others, shown[i]);
+    const char *name;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(others, next, name, value) {
+        if (json_is_null(value))
+            json_object_del(others, name);
+    }
     int r = ctl_print_map(out, others, none);
     json_decref(others);
     return r;

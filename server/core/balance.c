@@ -5,8 +5,6 @@
 #include "pools.h"
 #include "state.h"
 
-enum { STARTS_PER_STEP = 4 }; // a spawn blocks the caller for some 0.2 ms
-
 void pool_unbalance(struct core *core, struct pool *pool) {
     pool->is_unbalanced = true;
     core->is_unbalanced = true;
@@ -20,8 +18,8 @@ static uint32_t wanted(const struct pool *pool) {
     return pool->n_workers + (pool->n_threads == 1 ? pool->n_lent + pool->n_parked : 0);
 }
 
-// Starts workers that are EMPTY. *left counts down to when the rest must wait for the next step.
-static void start_some(struct core *core, struct pool *pool, unsigned *left) {
+// Starts workers that are EMPTY, some of them in the next step.
+static void start_some(struct core *core, struct pool *pool) {
     for (uint32_t i = pool->workers; i && pool->n_empty > 0; i = core->workers[i - 1].pool_next) {
         struct worker *w = &core->workers[i - 1];
         uint64_t again_ns;
@@ -31,12 +29,12 @@ static void start_some(struct core *core, struct pool *pool, unsigned *left) {
             core_wake_at(core, again_ns);
             return;
         }
-        if (*left == 0) {
+        if (core->n_starts == STARTS_PER_STEP) {
             core->more = true;
             pool_unbalance(core, pool);
             return;
         }
-        --*left;
+        core->n_starts++;
         worker_start(core, i - 1);
     }
 }
@@ -80,7 +78,7 @@ static void let_go(struct core *core, struct pool *pool, uint32_t want) {
     }
 }
 
-static void balance(struct core *core, struct pool *pool, unsigned *left) {
+static void balance(struct core *core, struct pool *pool) {
     uint32_t want = wanted(pool);
     pool->is_unbalanced = false;
     while (pool->n_all - pool->n_retiring < want && worker_take(core, pool) >= 0) {
@@ -91,20 +89,19 @@ static void balance(struct core *core, struct pool *pool, unsigned *left) {
             break;
         worker_retire(core, i - 1, true);
     }
-    start_some(core, pool, left);
+    start_some(core, pool);
     let_go(core, pool, want);
     if (pool->deleting && pool->n_jobs == 0 && pool->n_all == 0 && pool->n_shares == 0)
         pool_drop(core, pool);
 }
 
 void balance_run(struct core *core) {
-    unsigned left = STARTS_PER_STEP;
     if (core->killing || (core->stopping && core->jobs.slab.used == 0))
         return;
     core->is_unbalanced = false;
     for (uint32_t i = 0; i < core->n_pools; i++)
         if (core->pools[i] && core->pools[i]->is_unbalanced)
-            balance(core, core->pools[i], &left);
+            balance(core, core->pools[i]);
 }
 
 // A worker that was parked, because its slot came back, is let go when it was not needed for a while.

@@ -302,7 +302,8 @@ static unsigned abandon(struct core *core, uint32_t client, uint32_t handle, uin
         job_withdraw(core, job_index, "its connection ended");
         return 1;
     }
-    unsigned touched = core->workers[job->worker].n_out;
+    const struct worker *w = &core->workers[job->worker];
+    unsigned touched = w->slot[job->slot].state == SLOT_SENT ? 1 : JD_MAX(w->n_out, 1u);
     job_stop(core, job_index,
              &(struct stop){.why = STOP_OWNER_GONE, .grace_ns = core->cfg.grace_ns});
     return touched;

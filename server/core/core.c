@@ -193,6 +193,7 @@ void core_step(struct core *core, uint64_t now_ns, const struct event *e) {
     JD_ASSERT(core->effects.n == 0);
     core->now_ns = JD_MAX(now_ns, core->now_ns);
     core->text_used = 0;
+    core->n_starts = 0;
     core->more = false;
 
     handle(core, e);

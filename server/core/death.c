@@ -102,10 +102,10 @@ static void strike(struct core *core, uint32_t job_index, const struct death *d,
     struct fate fate = *so_far;
     fate.state = JOBD_JOB_LOST;
     fate.error = JOBD_E_WORKER_DIED;
-    fate.text = core_text(core, "worker %u %s while running task '%s'%s (run %u of %u%s)%s%s%s",
+    fate.text = core_text(core, "worker %u %s while running task '%s'%s (run %u of %u)%s%s%s%s",
                           d->pid, (const char *)d->how.data, task->name, (const char *)where.data,
                           job->lost + 0u, JD_MAX(allowed + 1u, job->lost + 0u),
-                          job->lost > 2 ? "; it is not run again" : "",
+                          job->lost > 2 ? "; it kills its workers and is not run again" : "",
                           (const char *)usage_text(core, &d->event->usage).data,
                           last.len ? "; its last output: " : "", quoted);
     job_end(core, job_index, &fate);

@@ -33,13 +33,15 @@ static void count(struct counts *counts, jobd_job_state state) {
 }
 
 // A result that the client agreed to no frame for.
-static void too_big(struct core *core, const struct client *client, struct jd_job_done *done) {
-    done->state = JOBD_JOB_FAILED;
-    done->error = (uint64_t)-JOBD_E_RESULT_TOO_BIG;
-    done->name = (jobd_bytes){0};
-    done->text = core_text(core, "the result has %zu bytes; this connection takes %u",
-                           done->value.len, client->max_value);
-    done->value = (jobd_bytes){0};
+static struct fate too_big(struct core *core, const struct client *client,
+                           const struct fate *fate) {
+    struct fate instead = *fate;
+    instead.state = JOBD_JOB_FAILED;
+    instead.error = JOBD_E_RESULT_TOO_BIG;
+    instead.name = instead.value = (jobd_bytes){0};
+    instead.text = core_text(core, "the result has %zu bytes; this connection takes %u",
+                             fate->value.len, client->max_value);
+    return instead;
 }
 
 static void tell(struct core *core, uint32_t client_index, uint32_t handle, const struct job *job,
@@ -47,6 +49,11 @@ static void tell(struct core *core, uint32_t client_index, uint32_t handle, cons
     const struct client *client = client_at(&core->clients, client_index);
     if (client->state != CLIENT_OPEN)
         return;
+    struct fate instead;
+    if (fate->value.len > client->max_value) {
+        instead = too_big(core, client, fate);
+        fate = &instead;
+    }
     struct effect *fx = client_emit_event(core, client, JD_OP_JOB_DONE);
     fx->msg.u.job_done = (struct jd_job_done){
         .handle = client_wire_handle(client, handle),
@@ -60,13 +67,16 @@ static void tell(struct core *core, uint32_t client_index, uint32_t handle, cons
         .attempt = job->attempts > 1 ? job->attempts : 0,
         .status = fate->status,
     };
-    if (fate->value.len > client->max_value)
-        too_big(core, client, &fx->msg.u.job_done);
 }
 
 void job_end(struct core *core, uint32_t index, const struct fate *fate) {
     struct job *job = job_at(&core->jobs, index);
     uint32_t owner = job->client;
+    struct fate instead; // what the owner cannot be told is no result
+    if (owner != core->nobody && fate->value.len > client_at(&core->clients, owner)->max_value) {
+        instead = too_big(core, client_at(&core->clients, owner), fate);
+        fate = &instead;
+    }
     job_set_state(job, fate->state);
     count(&core->counts, fate->state);
     job_pool(core, job)->n_jobs--;

@@ -75,13 +75,13 @@ static int lend(struct core *core, uint32_t number, uint32_t index) {
     return 0;
 }
 
-void lend_on_lend(struct core *core, uint32_t number, const struct jd_msg *msg) {
+static void on_lend(struct core *core, uint32_t number, const struct jd_msg *msg) {
     const struct jd_lend *body = &msg->u.lend;
     struct slot *slot = claimed(core, number, body->slot, body->seq);
     reply(core, number, msg, slot ? lend(core, number, (uint32_t)body->slot) : JOBD_E_STATE);
 }
 
-void lend_on_resume(struct core *core, uint32_t number, const struct jd_msg *msg) {
+static void on_resume(struct core *core, uint32_t number, const struct jd_msg *msg) {
     const struct jd_lend *body = &msg->u.lend;
     struct worker *w = &core->workers[number];
     struct slot *slot = claimed(core, number, body->slot, body->seq);
@@ -95,25 +95,29 @@ void lend_on_resume(struct core *core, uint32_t number, const struct jd_msg *msg
     w->pool->n_resuming++;
 }
 
+bool lend_knows(unsigned op) {
+    return op == JD_OP_LEND || op == JD_OP_RESUME || op == JD_OP_SUBMIT || op == JD_OP_CANCEL ||
+           op == JD_OP_ABORT;
+}
+
 void lend_on_request(struct core *core, uint32_t number, const struct jd_msg *msg) {
     struct worker *w = &core->workers[number];
     if (msg->op == JD_OP_LEND) {
-        lend_on_lend(core, number, msg);
+        on_lend(core, number, msg);
         return;
     }
     if (msg->op == JD_OP_RESUME) {
-        lend_on_resume(core, number, msg);
+        on_resume(core, number, msg);
         return;
     }
     struct jd_msg own = *msg;
     uint64_t handle = msg->op == JD_OP_SUBMIT   ? msg->u.submit.handle
                       : msg->op == JD_OP_CANCEL ? msg->u.cancel.handle
-                      : msg->op == JD_OP_ABORT  ? msg->u.abort.handle
-                                                : UINT64_MAX;
+                                                : msg->u.abort.handle;
     uint64_t index = handle >> CHILD_BITS;
     bool calls = index < JD_WINDOW_MAX && w->slot[index].has_more && w->more[index].lent;
     if (!calls) {
-        reply(core, number, msg, handle == UINT64_MAX ? JOBD_E_NOTSUP : JOBD_E_STATE);
+        reply(core, number, msg, JOBD_E_STATE);
         return;
     }
     uint32_t caller = w->more[index].caller;

@@ -7,6 +7,7 @@
 #include "clients.h"
 #include "core.h"
 
+enum { STARTS_PER_STEP = 4 }; // a spawn blocks the caller for some 0.2 ms
 enum { POOL_STARTS_PER_S = 200, POOL_FAILED_STARTS_MAX = 10, POOL_FAILURE_BYTES = 256 };
 
 struct pool {
@@ -89,9 +90,8 @@ void balance_run(struct core *core);     // those that are unbalanced
 void balance_on_time(struct core *core); // parked workers, and starts that had to wait
 
 // ---- slots that are lent (lend.c) ----
-void lend_on_lend(struct core *core, uint32_t worker, const struct jd_msg *msg);
-void lend_on_resume(struct core *core, uint32_t worker, const struct jd_msg *msg);
-// Requests of a task that calls: its jobs.
+// Requests of a task that calls: to lend its slot, its jobs, to go on.
+bool lend_knows(unsigned op);
 void lend_on_request(struct core *core, uint32_t worker, const struct jd_msg *msg);
 // The job in the slot has ended or goes elsewhere.
 void lend_end(struct core *core, uint32_t worker, unsigned slot);

@@ -32,6 +32,7 @@ struct core {
     uint64_t wake_ns;    // when time itself is the next event; UINT64_MAX = never
     uint64_t sample_ns;  // next look at the boards; UINT64_MAX = nothing is out
     uint64_t random;     // xorshift state
+    unsigned n_starts;   // of workers, in this step
     bool more;           // this step stopped at its bound: come back at once
 
     uint64_t next_id, id_limit;

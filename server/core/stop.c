@@ -46,11 +46,13 @@ void stop_begin(struct core *core, uint32_t number, unsigned index, const struct
     bool begun = w->stop_slot == index;
     if (!begun || stop->why == STOP_ABORT) // who asks last has the last word on why
         *under_way = *stop;
+    if (alone && w->stop_slot != SLOT_NONE && !begun)
+        return; // one after the other: a sample will show it
     struct effect *fx = core_emit(core, EFFECT_ASK_STOP);
     fx->worker = number;
     fx->slot = (uint8_t)index;
     fx->seq = w->slot[index].seq;
-    if (!alone || (w->stop_slot != SLOT_NONE && !begun))
+    if (!alone)
         return;
     uint64_t until_ns = core->now_ns + stop->grace_ns;
     w->stop_ns = begun && w->stop_ns < until_ns ? w->stop_ns : until_ns;

@@ -96,7 +96,7 @@ static void put_words(struct map *m, const struct kept *k) {
     }
 }
 
-enum { WHY_PAIRS = 25 };
+enum { WHY_PAIRS = 26 };
 
 static int put_kept(struct core *core, const struct kept *k) {
     uint32_t end_ms = core_ms_of(core, k->end_ns), sent_ms = k->sent_ms ? k->sent_ms : end_ms;

@@ -212,7 +212,6 @@ void window_take_back_all(struct core *core, uint32_t number) {
 static void on_won(struct core *core, uint32_t job_index, enum revoke_why why,
                    const struct slot_more *more) {
     struct job *job = job_at(&core->jobs, job_index);
-    core->counts.taken_back++;
     if (job->flags & JOB_OWNER_GONE) {
         job_end_cancelled(core, job_index, "its connection ended");
         return;
@@ -229,6 +228,7 @@ static void on_won(struct core *core, uint32_t job_index, enum revoke_why why,
         return;
     }
     job_set_state(job, JOBD_JOB_QUEUED);
+    core->counts.taken_back++;
     sched_put_back(core, job_index);
 }
 
@@ -302,7 +302,8 @@ static struct fate fate_of(struct core *core, const struct worker *w, const stru
         fate = (struct fate){
             .state = JOBD_JOB_FAILED, .error = -(int)r->error, .name = r->name, .text = r->text};
     }
-    fate.value = r->value;
+    if (!r->error || (job->side && job_side_at(&core->jobs, job->side)->chunk))
+        fate.value = r->value; // of a chunk, what came before the failure
     fate.run_ns = run_ns;
     fate.sent_ns = slot->sent_ns;
     fate.pid = slot->has_more && w->more[r->slot].pid ? w->more[r->slot].pid : w->pid;

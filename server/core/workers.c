@@ -303,10 +303,11 @@ void workers_on_message(struct core *core, const struct event *e) {
             worker_broken(core, e->worker, jd_text("its first message is not HELLO"));
     } else if (msg->shape == JD_EVENT) {
         on_event(core, e->worker, msg);
-    } else if (msg->shape == JD_REQUEST && !is_hello) {
+    } else if (msg->shape == JD_REQUEST && lend_knows(msg->op)) {
         lend_on_request(core, e->worker, msg);
     } else {
-        worker_broken(core, e->worker, jd_text("a second HELLO, or a reply to no request"));
+        worker_broken(core, e->worker,
+                      core_text(core, "a worker cannot send '%s'", jd_op_name(msg->op)));
     }
 }
 

@@ -282,7 +282,11 @@ Test(client_process, exit_codes) {
     killed.status = -SIGTERM;
     ends(killed, 1, -SIGTERM);
     ends((struct jd_job_done){.state = JOBD_JOB_CANCELLED}, 1, -SIGKILL);
-    ends((struct jd_job_done){.state = JOBD_JOB_FAILED, .error = -JOBD_E_SYS}, JOBD_E_SYS, 0);
+    failed = (struct jd_job_done){.state = JOBD_JOB_FAILED, .error = -JOBD_E_SYS};
+    ends(failed, JOBD_E_SYS, 0);
+    failed.pid = PID; // its worker came to nothing
+    failed.status = 1;
+    ends(failed, JOBD_E_SYS, 0);
 }
 
 Test(client_process, what_the_daemon_has_against_it_shows_at_join) {

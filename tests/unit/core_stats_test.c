@@ -38,7 +38,7 @@ static jobd_reader value_of(jobd_bytes map, uint32_t n_pairs, const char *name) 
     return found;
 }
 
-enum { STATUS_PAIRS = 24, WORKER_PAIRS = 11, TASK_PAIRS = 6 };
+enum { STATUS_PAIRS = 26, WORKER_PAIRS = 11, TASK_PAIRS = 6 };
 
 static uint64_t number_in(jobd_bytes map, uint32_t n_pairs, const char *name) {
     jobd_reader r = value_of(map, n_pairs, name);

@@ -253,7 +253,7 @@ Test(core_window, a_result_of_a_job_taken_back) {
 Test(core_window, a_message_that_no_worker_sends) {
     struct world_run first, second;
     two_jobs(&first, &second);
-    struct jd_msg msg = {.shape = JD_REQUEST, .op = JD_OP_SUBMIT};
+    struct jd_msg msg = {.shape = JD_REQUEST, .op = JD_OP_STATUS};
     world_feed(&w, &(struct event){.kind = EVENT_WORKER_MESSAGE, .worker = 0, .msg = &msg});
     expect_broken(&first);
     expect_both_run_again();

@@ -14,6 +14,7 @@
 #include "support/fake_master.h"
 
 #define PLUGIN_TREE JOBD_PLUGIN_DIR "/plugin_tree.so"
+#define PLUGIN_WORK JOBD_PLUGIN_DIR "/plugin_work.so"
 
 static const jobd_bytes nothing = {"\x90", 1}; // []
 
@@ -322,6 +323,89 @@ Test(worker, does_not_start_without_its_arguments) {
     struct fake_master m;
     fake_spawn(&m, (const char *[]){NULL});
     expect_exit(&m, 1, "missing");
+}
+
+// ---- the initializer ----
+
+static struct jd_msg initialize(struct fake_master *m, const char *task, jobd_bytes args) {
+    const struct jd_msg init = {.shape = JD_REQUEST,
+                                .op = JD_OP_INIT,
+                                .id = 77,
+                                .u.init = {.task = fake_task(m, task), .args = args}};
+    fake_pack(m, &init);
+    fake_send(m);
+    struct jd_msg reply = fake_next(m);
+    cr_assert(reply.shape == JD_REPLY && reply.id == 77);
+    return reply;
+}
+
+Test(worker, runs_the_initializer_before_its_first_job) {
+    struct fake_master m;
+    fake_start(&m, (const char *[]){PLUGIN_WORK, NULL});
+    cr_expect_eq(initialize(&m, "work.init", (jobd_bytes){"\x91\x2a", 2}).error, 0);
+    fake_run(&m, 0, "work.inits", nothing);
+    fake_send(&m);
+    struct jd_result r = fake_result(&m);
+    cr_expect(r.value.len == 1 && *(const char *)r.value.data == 42);
+    cr_assert_eq(shutdown(m.socket, SHUT_WR), 0);
+    expect_exit(&m, 0, "event=task.log text=\"initializing\"");
+}
+
+Test(worker, an_initializer_that_fails_says_why) {
+    struct fake_master m;
+    fake_start(&m, (const char *[]){PLUGIN_WORK, NULL});
+    struct jd_msg reply = initialize(&m, "work.init", nothing);
+    cr_expect_eq(reply.error, JOBD_E_TASK);
+    cr_expect(text_has(reply.text, "bad_args: init takes"));
+    fake_stop(&m);
+}
+
+Test(worker, an_initializer_it_does_not_have_is_answered) {
+    struct fake_master m;
+    fake_start(&m, NULL);
+    cr_expect_eq(initialize(&m, "no.such.task", nothing).error, JOBD_E_NOTASK);
+    fake_stop(&m);
+}
+
+Test(worker, an_initializer_cannot_call_back) {
+    struct fake_master m;
+    fake_start(&m, (const char *[]){PLUGIN_WORK, NULL});
+    struct jd_msg reply = initialize(&m, "work.map", (jobd_bytes){"\x93\xa1x\x90\xff", 5});
+    cr_expect(text_has(reply.text, "JOBD_E_STATE"), "%.*s", (int)reply.text.len,
+              (const char *)reply.text.data);
+    fake_stop(&m);
+}
+
+Test(worker, a_second_initializer_ends_it) {
+    struct fake_master m;
+    fake_start(&m, (const char *[]){PLUGIN_WORK, NULL});
+    initialize(&m, "work.init", (jobd_bytes){"\x91\x2a", 2});
+    const struct jd_msg again = {
+        .shape = JD_REQUEST, .op = JD_OP_INIT, .id = 78, .u.init = {.args = nothing}};
+    fake_pack(&m, &again);
+    fake_send(&m);
+    expect_exit(&m, 1, "no message");
+}
+
+// ---- the log ----
+
+Test(worker, a_flood_of_log_lines_arrives_whole_and_before_the_result) {
+    struct fake_master m;
+    char line[32];
+    fake_start(&m, (const char *[]){PLUGIN_WORK, NULL});
+    uint64_t seq = fake_run(&m, 3, "work.chatter", nothing);
+    fake_send(&m);
+    for (int i = 0; i < 20000; i++) {
+        struct jd_msg msg = fake_next(&m);
+        cr_assert_eq(msg.op, JD_OP_TASK_LOG);
+        snprintf(line, sizeof line, "line %d", i);
+        const struct jd_task_log *log = &msg.u.task_log;
+        cr_assert(log->slot == 3 && log->seq == seq && log->level == 1);
+        cr_assert(log->text.len == strlen(line) &&
+                  memcmp(log->text.data, line, log->text.len) == 0);
+    }
+    cr_expect_eq(fake_result(&m).error, 0u);
+    fake_stop(&m);
 }
 
 // ---- the end, and what is left behind ----
