@@ -133,17 +133,16 @@ static struct jd_msg start_shell(struct raw_peer *p, struct jd_buf *args, const 
     msgpack_pack_array(&pk, 0);
     jd_pack_str(&pk, jd_text(""));
     struct jd_msg msg = raw_request(p, JD_OP_PROCESS);
-    msg.u.process = (struct jd_process){.task = jd_text("exec"),
-                                        .args = jd_buf_view(args),
-                                        .n_pipes = n_pipes,
-                                        .output = true};
+    msg.u.process = (struct jd_process){
+        .task = jd_text("exec"), .args = jd_buf_view(args), .n_pipes = n_pipes, .output = true};
     return msg;
 }
 
 static void send_with(struct raw_peer *p, const struct jd_msg *msg, const int *fds, size_t n) {
     raw_pack(p, msg);
     jobd_bytes bytes = jd_buf_view(&p->out);
-    cr_assert(n > 0 ? raw_send_with_fds(p, bytes, fds, n) : raw_send_bytes(p, bytes.data, bytes.len));
+    cr_assert(n > 0 ? raw_send_with_fds(p, bytes, fds, n)
+                    : raw_send_bytes(p, bytes.data, bytes.len));
     jd_buf_consume(&p->out, bytes.len);
 }
 
@@ -153,6 +152,8 @@ static int64_t await_done(struct raw_peer *p, char *out, size_t size, size_t *re
     size_t n = 0;
     for (;;) {
         cr_assert(raw_next(p, &msg), "the daemon has hung up");
+        cr_assert(msg.shape != JD_REPLY || msg.error == 0, "refused: %.*s", (int)msg.text.len,
+                  (const char *)msg.text.data);
         if (msg.op == JD_OP_JOB_OUTPUT) {
             jobd_bytes data = msg.u.job_output.data;
             cr_assert_leq(data.len, 4096);
@@ -182,8 +183,10 @@ Test(descriptors, a_program_gets_its_pipes_in_order) {
         ends[i] = pair[1];
     }
     struct jd_msg msg =
-        start_shell(&p, &args, "for i in 3 4 5 6 7 8 9; do echo $i >&$i; done; echo ten >/dev/fd/10;"
-                               " ls /proc/self/fd | wc -l; exit 7", PIPES_MAX);
+        start_shell(&p, &args,
+                    "for i in 3 4 5 6 7 8 9; do echo $i >&$i; done; echo ten >/dev/fd/10;"
+                    " ls /proc/self/fd | wc -l; exit 7",
+                    PIPES_MAX);
     send_with(&p, &msg, ends, PIPES_MAX);
     for (int i = 0; i < PIPES_MAX; i++)
         close(ends[i]);
