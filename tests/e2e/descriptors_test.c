@@ -146,8 +146,9 @@ static void send_with(struct raw_peer *p, const struct jd_msg *msg, const int *f
     jd_buf_consume(&p->out, bytes.len);
 }
 
-// Waits for job.done, with what was written before in out, of `size` bytes. Returns its status.
-static int64_t await_done(struct raw_peer *p, char *out, size_t size, size_t *ret_n) {
+// Waits for job.done with that status. What was written before goes to out, of `size` bytes. Returns
+// how much it was.
+static size_t await_done(struct raw_peer *p, int64_t status, char *out, size_t size) {
     struct jd_msg msg;
     size_t n = 0;
     for (;;) {
@@ -161,8 +162,9 @@ static int64_t await_done(struct raw_peer *p, char *out, size_t size, size_t *re
             memcpy(out + n, data.data, data.len);
             n += data.len;
         } else if (msg.op == JD_OP_JOB_DONE) {
-            *ret_n = n;
-            return msg.u.job_done.status;
+            cr_assert_eq(msg.u.job_done.status, status, "it %.*s", (int)msg.u.job_done.text.len,
+                         (const char *)msg.u.job_done.text.data);
+            return n;
         }
     }
 }
@@ -173,7 +175,6 @@ Test(descriptors, a_program_gets_its_pipes_in_order) {
     struct jd_buf args;
     int ends[PIPES_MAX], ours[PIPES_MAX];
     char out[256], came[8];
-    size_t n;
     siege_begin(&s, (struct test_daemon_options){.workers = 1});
     raw_open(&p, s.d.socket);
     for (int i = 0; i < PIPES_MAX; i++) {
@@ -190,7 +191,7 @@ Test(descriptors, a_program_gets_its_pipes_in_order) {
     send_with(&p, &msg, ends, PIPES_MAX);
     for (int i = 0; i < PIPES_MAX; i++)
         close(ends[i]);
-    cr_assert_eq(await_done(&p, out, sizeof out, &n), 7);
+    await_done(&p, 7, out, sizeof out);
     for (int i = 0; i < PIPES_MAX - 1; i++) {
         char expected[8];
         snprintf(expected, sizeof expected, "%d\n", i + 3);
@@ -213,7 +214,6 @@ Test(descriptors, a_refused_process_takes_none_away_from_the_next) {
     struct jd_buf args;
     int wrong[2], right[2];
     char out[256], came[8];
-    size_t n;
     siege_begin(&s, (struct test_daemon_options){.workers = 1});
     raw_open(&p, s.d.socket);
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, wrong), 0);
@@ -228,7 +228,7 @@ Test(descriptors, a_refused_process_takes_none_away_from_the_next) {
     msg.u.process.task = jd_text("exec");
     send_with(&p, &msg, &right[1], 1);
     close(right[1]);
-    cr_assert_eq(await_done(&p, out, sizeof out, &n), 0);
+    await_done(&p, 0, out, sizeof out);
     cr_assert_eq(read(right[0], came, sizeof came), 6);
     cr_assert_eq(memcmp(came, "hello\n", 6), 0);
     close(wrong[0]);
@@ -264,13 +264,12 @@ Test(descriptors, all_output_comes_before_the_end) {
     struct raw_peer p;
     struct jd_buf args;
     char *out = malloc(OUT_BYTES), *at = out;
-    size_t n;
     siege_begin(&s, (struct test_daemon_options){.workers = 1});
     raw_open(&p, s.d.socket);
     struct jd_msg msg = start_shell(&p, &args, "exec seq 10000 39999", 0);
     send_with(&p, &msg, NULL, 0);
-    cr_assert_eq(await_done(&p, out, OUT_BYTES, &n), 0);
-    cr_assert_eq(n, OUT_BYTES);
+    size_t n = await_done(&p, 0, out, OUT_BYTES);
+    cr_assert_eq(n, (size_t)OUT_BYTES, "%zu bytes came", n);
     for (int i = 0; i < LINES; i++, at += 6)
         cr_assert_eq(strtol(at, NULL, 10), 10000 + i);
     free(out);
