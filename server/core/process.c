@@ -66,8 +66,9 @@ void process_on_start(struct core *core, uint32_t index, const struct event *e) 
     struct worker *w = &core->workers[number];
     job->worker = (uint16_t)number;
     w->process = job_index;
-    if (p->output && job->side)
-        job_side_at(&core->jobs, job->side)->output = true;
+    struct job_side *side = p->output ? job_side_make(core, job) : NULL;
+    if (side)
+        side->output = true; // without memory for it, nothing is told
     adopt(core, client, (uint32_t)number, (uint32_t)p->n_pipes);
     client_emit_reply(core, client, e->msg)->msg.u.submit_ok.job = job->id;
     worker_start(core, (uint32_t)number);
