@@ -13,6 +13,8 @@ static const jobd_task_def builtin[] = {
      "[n] -> n, after n seconds; reports progress each second"},
     {"sleep", task_sleep, JOBD_TASK_IDEMPOTENT | JOBD_TASK_CANCELLABLE,
      "[seconds] -> nil, after that time"},
+    {"exec", task_exec, JOBD_TASK_CANCELLABLE,
+     "[[program, ...], [\"NAME=value\", ...], directory or \"\"] -> nil; its exit status"},
 };
 
 const jobd_task_module tasks_builtin = JOBD_TASK_MODULE("builtin", JOBD_VERSION, builtin);
