@@ -11,7 +11,7 @@ void pool_unbalance(struct core *core, struct pool *pool) {
 }
 
 static uint32_t wanted(const struct pool *pool) {
-    if (pool->is_single || pool->deleting)
+    if (pool->deleting)
         return 0;
     if (pool->is_lazy && pool->n_jobs == 0 && pool->n_all == 0)
         return 0;
@@ -81,6 +81,8 @@ static void let_go(struct core *core, struct pool *pool, uint32_t want) {
 static void balance(struct core *core, struct pool *pool) {
     uint32_t want = wanted(pool);
     pool->is_unbalanced = false;
+    if (pool->is_single) // its workers come and go with their jobs
+        return;
     while (pool->n_all - pool->n_retiring < want && worker_take(core, pool) >= 0) {
     }
     while (pool->n_all - pool->n_retiring > want) {
