@@ -148,13 +148,12 @@ static void free_end(struct worker *w) {
 // What was not settled with its slot: it has ended by itself, or never begun.
 void process_died(struct core *core, const struct event *e, jobd_bytes why) {
     struct worker *w = &core->workers[e->worker];
-    struct process_end *end = w->ended;
+    struct process_end *end = w->ended; // stays: effects show its words and value
     uint32_t job = w->process;
     if (end) {
         end->fate.usage = &e->usage;
         w->process = 0;
         job_end(core, job, &end->fate);
-        free_end(w);
     } else if (!w->was_ready) {
         process_failed(core, e->worker, why);
     }
@@ -162,6 +161,7 @@ void process_died(struct core *core, const struct event *e, jobd_bytes why) {
 }
 
 void process_gone(struct core *core, uint32_t number) {
+    free_end(&core->workers[number]);
     worker_give(core, number);
 }
 
