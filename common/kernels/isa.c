@@ -1,5 +1,6 @@
 #include "kernels/isa.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "guard.h"
@@ -33,6 +34,14 @@ bool jd_isa_available(enum jd_isa isa) {
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
     return isa == JD_ISA_BASELINE;
+}
+
+const char *jd_isa_available_names(char out[JD_ISA_NAMES_MAX]) {
+    size_t n = 0;
+    for (int i = 0; i < JD_ISAS; i++)
+        if (jd_isa_available((enum jd_isa)i))
+            n += (size_t)snprintf(out + n, JD_ISA_NAMES_MAX - n, " %s", names[i]);
+    return out;
 }
 
 enum jd_isa jd_isa_best(void) {

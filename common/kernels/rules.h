@@ -34,6 +34,10 @@ enum jd_rule { JD_RULE_MAP(X) };
 enum jd_kernel { JD_KERNEL_MAP(X) };
 #undef X
 
+// All of them, each after a blank.
+#define JD_RULE_NAMES JD_RULE_MAP(JD_NAME_OF)
+#define JD_KERNEL_NAMES JD_KERNEL_MAP(JD_NAME_OF)
+
 // Which ends of a part are ends of the whole interval.
 enum { JD_EDGE_A = 1, JD_EDGE_B = 2, JD_EDGE_BOTH = 3 };
 
