@@ -67,6 +67,11 @@ const char *jd_kernel_name(enum jd_kernel kernel);
 int jd_rule_find(jobd_bytes name, enum jd_rule *ret);
 int jd_kernel_find(jobd_bytes name, enum jd_kernel *ret);
 
+// The edges of part i of n_parts.
+static inline unsigned jd_rule_edges(uint64_t i, uint64_t n_parts) {
+    return (i == 0 ? JD_EDGE_A : 0) | (i + 1 == n_parts ? JD_EDGE_B : 0);
+}
+
 // What in->f.ctx points to is borrowed until the run is over.
 void jd_rule_begin(struct jd_rule_run *run, const struct jd_integral *in);
 // Evaluate about n points more. How often it is called changes no bit. False = all is done.
