@@ -156,6 +156,9 @@ static int read_operands(struct integral *in, char **operands) {
                        "from A to B is farther than a double can tell");
     if (!r && in->n_iter == 0)
         r = ctl_misuse(in->ctl, NULL, "at least one step is needed");
+    if (!r && *in->isa && in->kernel != JD_KERNEL_FAST)
+        r = ctl_misuse(in->ctl, "add --kernel fast",
+                       "--isa is for the fast kernel: the portable one is the same on all");
     return r;
 }
 

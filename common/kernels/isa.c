@@ -28,10 +28,11 @@ int jd_isa_find(jobd_bytes name, enum jd_isa *ret) {
 // __builtin_cpu_supports() looks at what the operating system saves of the registers, too.
 bool jd_isa_available(enum jd_isa isa) {
 #ifdef __x86_64__
-    if (isa == JD_ISA_AVX512)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (isa == JD_ISA_AVX2)
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+        return avx2;
+    if (isa == JD_ISA_AVX512)
+        return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
 #endif
     return isa == JD_ISA_BASELINE;
 }

@@ -5,7 +5,7 @@
 #include <jobd/types.h>
 
 // baseline is what every CPU of the architecture has: on x86-64 SSE2, two lanes. avx2 means AVX2 and
-// FMA, four lanes; avx512 means its F and DQ parts, eight.
+// FMA, four lanes; avx512 adds its F and DQ parts, eight.
 #define JD_ISA_MAP(X)                                                                              \
     X(baseline, JD_ISA_BASELINE)                                                                   \
     X(avx2, JD_ISA_AVX2)                                                                           \

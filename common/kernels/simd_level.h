@@ -10,7 +10,8 @@
 #include "kernels/simd.h"
 
 enum { LANES = SIMD_BYTES / sizeof(double) };
-_Static_assert(JD_BLOCK % SIMD_LANES_MAX == 0 && SIMD_LANES_MAX % LANES == 0, "whole vectors");
+_Static_assert(JD_BLOCK % (4 * SIMD_LANES_MAX) == 0 && SIMD_LANES_MAX % LANES == 0,
+               "whole vectors");
 
 static inline vd load(const double *p) {
     vd v;

@@ -332,12 +332,13 @@ Test(ctl, an_integral_by_another_kernel_and_rule) {
 Test(ctl, an_integral_by_what_there_is_not) {
     static const char *const cases[][3] = {{"--kernel", "abacus", "there are: portable fast"},
                                            {"--rule", "right", "there are: left midpoint"},
-                                           {"--isa", "mmx", "there are: baseline avx2 avx512"}};
+                                           {"--isa", "mmx", "there are: baseline avx2 avx512"},
+                                           {"--isa", "baseline", "add --kernel fast"}};
     for (size_t i = 0; i < JD_LEN(cases); i++) {
         struct proc_result r =
             run("/nowhere", ARGS("integrate", "cos", "0", "1", cases[i][0], cases[i][1]));
         cr_expect_eq(r.status, 2, "%s", r.err);
-        cr_expect(strstr(r.err, cases[i][1]) && strstr(r.err, cases[i][2]), "%s", r.err);
+        cr_expect(strstr(r.err, cases[i][2]), "%s", r.err);
         proc_result_free(&r);
     }
 }
