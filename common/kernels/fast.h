@@ -1,9 +1,10 @@
 // The fast kernel: values by SIMD, a compensated sum. With c of the integrand (integrands.h) and h
 // the step,
 //     |result - sum of f(x_i) * h|  <=  (c + 3) * 2^-53 * h * sum of |f(x_i)|
-// plus, where numbers become denormal, c_denormal + 1 units of 2^-1074. Of the three, two are the
-// tree that adds four values at a time, one is the end's rounding; what the compensation leaves is of
-// the order n * 2^-106. The bits depend on function, grid and level alone.
+// plus, where values or the result are denormal, as many units of 2^-1074 * (1 + h) as there are
+// points. Of the three, two are the tree that adds four values at a time, one is the end's rounding;
+// what the compensation leaves is below a fiftieth of one up to 10^8 steps.
+// The bits depend on function, grid and level alone.
 #ifndef JD_KERNELS_FAST_H
 #define JD_KERNELS_FAST_H
 

@@ -9,7 +9,7 @@ Test(isa, every_level_is_found_by_its_name) {
     for (int i = 0; i < JD_ISAS; i++) {
         enum jd_isa isa = JD_ISAS;
         cr_assert_eq(jd_isa_find(jd_text(jd_isa_name((enum jd_isa)i)), &isa), 0);
-        cr_expect_eq(isa, i);
+        cr_expect_eq((int)isa, i);
     }
 }
 

@@ -60,12 +60,12 @@ Test(rules, names) {
     for (int i = 0; i < RULES; i++) {
         enum jd_rule rule;
         cr_assert_eq(jd_rule_find(jd_text(jd_rule_name((enum jd_rule)i)), &rule), 0);
-        cr_expect_eq(rule, i);
+        cr_expect_eq((int)rule, i);
     }
     for (int i = 0; i < KERNELS; i++) {
         enum jd_kernel kernel;
         cr_assert_eq(jd_kernel_find(jd_text(jd_kernel_name((enum jd_kernel)i)), &kernel), 0);
-        cr_expect_eq(kernel, i);
+        cr_expect_eq((int)kernel, i);
     }
     enum jd_rule rule = JD_RULE_GAUSS;
     enum jd_kernel kernel = JD_KERNEL_FAST;
