@@ -27,6 +27,8 @@ struct jd_grid {
 //   MVEC  libmvec, which promises 4 units in the last place
 //   LOOP  an instruction of the CPU
 //   LIBM  libm, point by point; so this f is libm's, which has no such bound near zeros of j0 or y1
+// Each is the fastest that was measured: at four lanes libmvec has 3 to 10 times the speed of libm; the
+// polynomials, in one loop with the sum, take a tenth to a fifth less time than libmvec and err less.
 #define JD_INTEGRAND_MAP(X)                                                                        \
     X(sin, sin, POLY, 8)                                                                           \
     X(cos, cos, POLY, 8)                                                                           \

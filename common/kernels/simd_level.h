@@ -97,7 +97,7 @@ static void add(const double *y, struct simd_sum *sum) {
 #else
 #define SIMD_BLOCK_MVEC SIMD_LOOP
 #endif
-#define SIMD_ENTRY_MVEC(name)                                                                      \
+#define SIMD_ENTRY(name)                                                                           \
     { .block = name##_block }
 
 #ifdef simd_fma
@@ -139,13 +139,14 @@ static __attribute__((noinline)) vd simd_repair(vd x, vd y, vi ok, jd_function *
     }
 #else
 #define SIMD_BLOCK_POLY SIMD_BLOCK_MVEC
-#define SIMD_ENTRY_POLY SIMD_ENTRY_MVEC
+#define SIMD_ENTRY_POLY SIMD_ENTRY
 #endif
 
+#define SIMD_ENTRY_MVEC SIMD_ENTRY
 #define SIMD_BLOCK_LOOP SIMD_LOOP
-#define SIMD_ENTRY_LOOP SIMD_ENTRY_MVEC
+#define SIMD_ENTRY_LOOP SIMD_ENTRY
 #define SIMD_BLOCK_LIBM SIMD_LOOP
-#define SIMD_ENTRY_LIBM SIMD_ENTRY_MVEC
+#define SIMD_ENTRY_LIBM SIMD_ENTRY
 
 #define X(name, f, how, c) SIMD_BLOCK_##how(name, f)
 JD_INTEGRAND_MAP(X)
