@@ -16,9 +16,9 @@ static struct rng rng;
 static double value_of(const char *text) {
     struct jd_expr e;
     struct jd_expr_error err;
-    int r = jd_expr_parse(jd_text(text), &e, &err);
+    int r = jd_expr_parse(jd_text(text), NULL, &e, &err);
     cr_assert(r == 0, "%s: %s", text, err.text);
-    return jd_expr_eval(&e);
+    return jd_expr_eval(&e, 0);
 }
 
 // Equal as a program sees it: the sign of zero counts, NaN is NaN.
@@ -132,8 +132,8 @@ Test(expr, the_point_is_a_point_in_every_locale) {
 
 Test(expr, text_needs_no_terminator) {
     struct jd_expr e;
-    cr_assert(jd_expr_parse((jobd_bytes){"1+23", 3}, &e, NULL) == 0);
-    cr_expect(jd_expr_eval(&e) == 3);
+    cr_assert(jd_expr_parse((jobd_bytes){"1+23", 3}, NULL, &e, NULL) == 0);
+    cr_expect(jd_expr_eval(&e, 0) == 3);
 }
 
 static void expect_error(const char *text, size_t column, const char *sentence) {
@@ -141,10 +141,10 @@ static void expect_error(const char *text, size_t column, const char *sentence) 
     struct jd_expr_error err = {.column = 0};
     char whole[JD_EXPR_ERROR_MAX + 32];
     snprintf(whole, sizeof whole, "column %zu: %s", column, sentence);
-    cr_expect(jd_expr_parse(jd_text(text), &e, &err) == JOBD_E_INVAL, "%s is refused", text);
+    cr_expect(jd_expr_parse(jd_text(text), NULL, &e, &err) == JOBD_E_INVAL, "%s is refused", text);
     cr_expect(err.column == column && strcmp(err.text, whole) == 0, "%s: %zu, %s", text, err.column,
               err.text);
-    cr_expect(jd_expr_parse(jd_text(text), &e, NULL) == JOBD_E_INVAL, "without a place for it");
+    cr_expect(jd_expr_parse(jd_text(text), NULL, &e, NULL) == JOBD_E_INVAL, "without a place for it");
 }
 
 Test(expr, errors_name_column_and_cause) {
@@ -200,16 +200,16 @@ Test(expr, errors_name_column_and_cause) {
 Test(expr, a_zero_byte_is_not_the_end) {
     struct jd_expr e;
     struct jd_expr_error err;
-    cr_expect(jd_expr_parse((jobd_bytes){"1\0+1", 4}, &e, &err) == JOBD_E_INVAL);
+    cr_expect(jd_expr_parse((jobd_bytes){"1\0+1", 4}, NULL, &e, &err) == JOBD_E_INVAL);
     cr_expect_str_eq(err.text, "column 2: expected an operator, found byte 0x00");
-    cr_expect(jd_expr_parse((jobd_bytes){NULL, 0}, &e, &err) == JOBD_E_INVAL);
+    cr_expect(jd_expr_parse((jobd_bytes){NULL, 0}, NULL, &e, &err) == JOBD_E_INVAL);
 }
 
 Test(expr, nothing_is_written_where_nothing_is_promised) {
     struct jd_expr e = {.n_ops = 77};
     struct jd_expr_error err = {.column = 99};
-    cr_expect(jd_expr_parse(jd_text("1+"), &e, NULL) == JOBD_E_INVAL && e.n_ops == 77);
-    cr_expect(jd_expr_parse(jd_text("1+1"), &e, &err) == 0 && err.column == 99);
+    cr_expect(jd_expr_parse(jd_text("1+"), NULL, &e, NULL) == JOBD_E_INVAL && e.n_ops == 77);
+    cr_expect(jd_expr_parse(jd_text("1+1"), NULL, &e, &err) == 0 && err.column == 99);
 }
 
 // before, then n times unit, then after.
@@ -224,20 +224,20 @@ static jobd_bytes repeat(char *out, const char *before, const char *unit, size_t
 static void expect_limit(jobd_bytes text, size_t column, const char *sentence) {
     struct jd_expr e;
     struct jd_expr_error err = {.column = 0};
-    cr_expect(jd_expr_parse(text, &e, &err) == JOBD_E_LIMIT);
+    cr_expect(jd_expr_parse(text, NULL, &e, &err) == JOBD_E_LIMIT);
     cr_expect(err.column == column && strstr(err.text, sentence), "%zu %s", err.column, err.text);
 }
 
 Test(expr, limit_of_length) {
     char text[JD_EXPR_TEXT_MAX + 2];
     struct jd_expr e;
-    cr_assert(jd_expr_parse(repeat(text, "", "0", JD_EXPR_TEXT_MAX - 1, "7"), &e, NULL) == 0);
-    cr_expect(jd_expr_eval(&e) == 7);
-    cr_assert(jd_expr_parse(repeat(text, "", "9", JD_EXPR_TEXT_MAX - 5, "e-999"), &e, NULL) == 0);
-    cr_expect(jd_expr_eval(&e) == 1e20);
-    cr_assert(jd_expr_parse(repeat(text, "0.", "0", JD_EXPR_TEXT_MAX - 8, "1e1017"), &e, NULL) ==
+    cr_assert(jd_expr_parse(repeat(text, "", "0", JD_EXPR_TEXT_MAX - 1, "7"), NULL, &e, NULL) == 0);
+    cr_expect(jd_expr_eval(&e, 0) == 7);
+    cr_assert(jd_expr_parse(repeat(text, "", "9", JD_EXPR_TEXT_MAX - 5, "e-999"), NULL, &e, NULL) == 0);
+    cr_expect(jd_expr_eval(&e, 0) == 1e20);
+    cr_assert(jd_expr_parse(repeat(text, "0.", "0", JD_EXPR_TEXT_MAX - 8, "1e1017"), NULL, &e, NULL) ==
               0);
-    cr_expect(jd_expr_eval(&e) == 1);
+    cr_expect(jd_expr_eval(&e, 0) == 1);
     expect_limit(repeat(text, "", " ", JD_EXPR_TEXT_MAX, "1"), JD_EXPR_TEXT_MAX + 1,
                  "longer than 1024 bytes");
 }
@@ -247,10 +247,10 @@ Test(expr, limit_of_depth) {
     char text[JD_EXPR_TEXT_MAX + 2], closing[JD_EXPR_DEPTH_MAX + 2];
     struct jd_expr e;
     repeat(closing, "1", ")", n, "");
-    cr_assert(jd_expr_parse(repeat(text, "", "(", n, closing), &e, NULL) == 0);
-    cr_expect(jd_expr_eval(&e) == 1);
-    cr_assert(jd_expr_parse(repeat(text, "", "-", n, "1"), &e, NULL) == 0);
-    cr_expect(jd_expr_eval(&e) == 1);
+    cr_assert(jd_expr_parse(repeat(text, "", "(", n, closing), NULL, &e, NULL) == 0);
+    cr_expect(jd_expr_eval(&e, 0) == 1);
+    cr_assert(jd_expr_parse(repeat(text, "", "-", n, "1"), NULL, &e, NULL) == 0);
+    cr_expect(jd_expr_eval(&e, 0) == 1);
     expect_limit(repeat(text, "", "(", n + 1, closing), n + 1, "nested deeper than 64");
     expect_limit(repeat(text, "", "-", n + 1, "1"), n + 1, "nested deeper than 64");
     expect_limit(repeat(text, "", "sin(", n + 1, closing), 4 * (n + 1), "nested deeper than 64");
@@ -262,8 +262,8 @@ Test(expr, limit_of_operations) {
     struct jd_expr e;
     // n additions are 2n + 1 operations; with a sign they are 2n + 2.
     const size_t n = JD_EXPR_OPS_MAX / 2 - 1;
-    cr_assert(jd_expr_parse(repeat(text, "-1", "+1", n, ""), &e, NULL) == 0);
-    cr_expect(e.n_ops == JD_EXPR_OPS_MAX && jd_expr_eval(&e) == (double)n - 1);
+    cr_assert(jd_expr_parse(repeat(text, "-1", "+1", n, ""), NULL, &e, NULL) == 0);
+    cr_expect(e.n_ops == JD_EXPR_OPS_MAX && jd_expr_eval(&e, 0) == (double)n - 1);
     expect_limit(repeat(text, "-1", "+1", n + 1, ""), 2 * n + 4,
                  "more than 128 numbers and operations");
 }
@@ -274,8 +274,8 @@ Test(expr, the_deepest_program_runs) {
     struct jd_expr e;
     const size_t n = JD_EXPR_OPS_MAX / 2 - 1;
     cr_assert(n < JD_EXPR_DEPTH_MAX);
-    cr_assert(jd_expr_parse(repeat(text, "2", "^1", n, ""), &e, NULL) == 0);
-    cr_expect(jd_expr_eval(&e) == 2);
+    cr_assert(jd_expr_parse(repeat(text, "2", "^1", n, ""), NULL, &e, NULL) == 0);
+    cr_expect(jd_expr_eval(&e, 0) == 2);
 }
 
 // Any double that is printed is read back, in decimal and in hexadecimal.
@@ -398,11 +398,11 @@ Test(expr, random_expressions_have_the_value_c_gives_them) {
         double expected = write_sum(&w, 2);
         struct jd_expr e;
         struct jd_expr_error err;
-        int r = jd_expr_parse((jobd_bytes){w.text, w.len}, &e, &err);
+        int r = jd_expr_parse((jobd_bytes){w.text, w.len}, NULL, &e, &err);
         cr_assert(r == 0 || r == JOBD_E_LIMIT, "%s: %s", w.text, err.text);
         if (r == 0)
-            cr_assert(same(jd_expr_eval(&e), expected), "%s = %.17g, not %.17g", w.text,
-                      jd_expr_eval(&e), expected);
+            cr_assert(same(jd_expr_eval(&e, 0), expected), "%s = %.17g, not %.17g", w.text,
+                      jd_expr_eval(&e, 0), expected);
         n_parsed += r == 0;
     }
     cr_expect(n_parsed > 10000);
@@ -420,10 +420,10 @@ Test(expr, random_text_is_answered) {
                                           : (char)rng_u64(&rng);
         struct jd_expr e;
         struct jd_expr_error err = {.column = 0};
-        int r = jd_expr_parse((jobd_bytes){text, n}, &e, &err);
+        int r = jd_expr_parse((jobd_bytes){text, n}, NULL, &e, &err);
         cr_assert(r == 0 || (r == JOBD_E_INVAL && err.column >= 1 && err.column <= n + 1),
                   "%.*s: column %zu", (int)n, text, err.column);
         if (r == 0)
-            jd_expr_eval(&e);
+            jd_expr_eval(&e, 0);
     }
 }
