@@ -119,17 +119,26 @@ static uint16_t add_power(struct compiler *c, uint16_t a, uint16_t b) {
     static const struct {
         double exponent;
         unsigned kernel;
-    } whole[] = {{3, JD_K_POW_3},        {4, JD_K_POW_4},        {5, JD_K_POW_5},
-                 {6, JD_K_POW_6},        {7, JD_K_POW_7},        {8, JD_K_POW_8},
-                 {-2, JD_K_POW_MINUS_2}, {-3, JD_K_POW_MINUS_3}, {-4, JD_K_POW_MINUS_4},
-                 {0.5, JD_K_ROOT}};
+    } powers[] = {{3, JD_K_POW_3},
+                  {4, JD_K_POW_4},
+                  {5, JD_K_POW_5},
+                  {6, JD_K_POW_6},
+                  {7, JD_K_POW_7},
+                  {8, JD_K_POW_8},
+                  {-2, JD_K_POW_MINUS_2},
+                  {-3, JD_K_POW_MINUS_3},
+                  {-4, JD_K_POW_MINUS_4},
+                  {0.5, JD_K_ROOT},
+                  {1.5, JD_K_POW_3_HALVES},
+                  {2.5, JD_K_POW_5_HALVES},
+                  {-0.5, JD_K_POW_MINUS_HALF}};
     if (is_constant(a) && value_of(c, a) == 2)
         return add_1(c, JD_K_exp2, b);
     if (is_constant(b)) {
         double exponent = value_of(c, b);
-        for (size_t i = 0; i < JD_LEN(whole); i++)
-            if (whole[i].exponent == exponent)
-                return add_1(c, whole[i].kernel, a);
+        for (size_t i = 0; i < JD_LEN(powers); i++)
+            if (powers[i].exponent == exponent)
+                return add_1(c, powers[i].kernel, a);
         if (exponent == 1)
             return a;
         if (exponent == 2)

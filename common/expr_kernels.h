@@ -42,8 +42,9 @@
     X(IF_CV, C, V)                                                                                 \
     X(IF_CC, C, C)
 
-// A power with a small whole exponent takes a few multiplications and is within 4 ulp; one to the
-// half is the square root but for pow()'s answers at -0 and -inf.
+// A power with a small whole exponent takes a few multiplications, one by halves a square root too:
+// that is within 4 ulp. pow() has answers of its own for the root of -0 and -inf.
+#define JD_EXPR_ROOT(a) (a == -INFINITY ? INFINITY : sqrt(a) + 0.0)
 #define JD_EXPR_SINGLES(X)                                                                         \
     X(COPY, a)                                                                                     \
     X(NOT, a == 0 ? 1.0 : 0.0)                                                                     \
@@ -53,7 +54,10 @@
     X(CEIL, ceil(a))                                                                               \
     X(TRUNC, trunc(a))                                                                             \
     X(RINT, rint(a))                                                                               \
-    X(ROOT, a == -INFINITY ? INFINITY : sqrt(a) + 0.0)                                             \
+    X(ROOT, JD_EXPR_ROOT(a))                                                                       \
+    X(POW_3_HALVES, fabs(a) * JD_EXPR_ROOT(a))                                                     \
+    X(POW_5_HALVES, a *a *JD_EXPR_ROOT(a))                                                         \
+    X(POW_MINUS_HALF, 1 / JD_EXPR_ROOT(a))                                                         \
     X(POW_3, (a * a) * a)                                                                          \
     X(POW_4, (a * a) * (a * a))                                                                    \
     X(POW_5, (a * a) * (a * a) * a)                                                                \
