@@ -19,14 +19,13 @@ const char *jd_expr_level_name(enum jd_expr_level level) {
 }
 
 // What has no loop of its own.
-static void call_each(const struct jd_expr_op *op, double *y, const double *a, const double *b,
-                      size_t n) {
+static void call_each(const struct jd_expr_op *op, double *y, const double *const *in, size_t n) {
     if (op->kind == JD_EXPR_CALL)
         for (size_t i = 0; i < n; i++)
-            y[i] = op->u.call(a[i]);
+            y[i] = op->u.call(in[0][i]);
     else
         for (size_t i = 0; i < n; i++)
-            y[i] = op->u.call2(a[i], b[i]);
+            y[i] = op->u.call2(in[0][i], in[1][i]);
 }
 
 void jd_expr_run(const void *block, const double *x, double *y, size_t n) {
@@ -44,11 +43,13 @@ void jd_expr_run(const void *block, const double *x, double *y, size_t n) {
         to[JD_EXPR_AT_Y] = y + done;
         for (unsigned i = 0; i < b->n_steps; i++) {
             const struct jd_expr_step *s = &b->steps[i];
-            const double *p = from[s->from[0]], *q = from[s->from[1]], *r = from[s->from[2]];
+            const double *in[JD_EXPR_OPERANDS_MAX];
+            for (unsigned k = 0; k < JD_EXPR_OPERANDS_MAX; k++)
+                in[k] = from[s->from[k]];
             if (s->kernel)
-                s->kernel(to[s->to], p, q, r, len);
+                s->kernel(to[s->to], in, len);
             else
-                call_each(&s->op, to[s->to], p, q, len);
+                call_each(&s->op, to[s->to], in, len);
         }
     }
 }

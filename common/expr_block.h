@@ -1,12 +1,15 @@
 // An expression for many x at once: every operation is a loop over a block of values that stays in
 // the first-level cache, with the widest vectors that the machine has.
 //
-// Against jd_expr_eval(), operation by operation: + - * / sqrt, rounding, comparisons, && || ! if
-// min and max have the same bits (a nan may have another sign or payload). sin cos tan asin acos
-// atan sinh cosh tanh asinh acosh atanh exp exp2 expm1 log log2 log10 log1p cbrt erf erfc pow atan2
-// and hypot are libmvec's and within 4 ulp; the others are libm's own. A power with a constant
-// whole exponent from -4 to 8 is multiplications, also within 4 ulp; with 0.5 it is a square root,
-// and 2^x is exp2(x). What one operation loses the next one may enlarge, as always.
+// Against jd_expr_eval(), operation by operation:
+//   the same bits  + - * / sqrt abs floor ceil trunc rint, comparisons, && || ! if min max copysign;
+//                  a nan may have another sign or payload
+//   within 4 ulp   libmvec's sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh exp exp2
+//                  expm1 log log2 log10 log1p cbrt erf erfc pow atan2 hypot
+//   libm's own     all others, one value after the other
+// Powers with some constant exponents are multiplications, divisions and square roots: -4 to 5,
+// -0.5, 0.5, 1.5 and 2.5 within 4 ulp, 6 to 8 within 8 ulp. 2^x is exp2(x), within 4 ulp.
+// What one operation loses the next one may enlarge, as always.
 //
 // An element's bits depend on its x and the level alone, not on its place in the block.
 #ifndef JD_EXPR_BLOCK_H
@@ -34,7 +37,7 @@ enum {
 struct jd_expr_step {
     jd_expr_kernel *kernel; // NULL: op, for one element after the other
     struct jd_expr_op op;
-    uint16_t to, from[3];
+    uint16_t to, from[JD_EXPR_OPERANDS_MAX];
 };
 
 // Holds no pointer into itself: it may be copied. Never changed by running it, so that any number

@@ -16,7 +16,7 @@ enum { NODE = JD_EXPR_AT_END };
 struct node {
     unsigned kernel; // JD_K_COUNT and above: see there
     struct jd_expr_op op;
-    uint16_t from[JD_EXPR_ARITY_MAX];
+    uint16_t from[JD_EXPR_OPERANDS_MAX];
 };
 
 struct compiler {
@@ -107,7 +107,7 @@ static uint16_t add_call2(struct compiler *c, const struct jd_expr_op *op, uint1
     a = as_block(c, a);
     b = as_block(c, b);
     if (op->u.call2 == copysign)
-        return add_2(c, JD_K_COPYSIGN_VV, a, b);
+        return add_2(c, JD_K_COPYSIGN, a, b);
     if (op->u.call2 == atan2)
         return add_2(c, JD_K_atan2, a, b);
     if (op->u.call2 == hypot)
@@ -128,7 +128,7 @@ static uint16_t add_power(struct compiler *c, uint16_t a, uint16_t b) {
                   {-2, JD_K_POW_MINUS_2},
                   {-3, JD_K_POW_MINUS_3},
                   {-4, JD_K_POW_MINUS_4},
-                  {0.5, JD_K_ROOT},
+                  {0.5, JD_K_POW_HALF},
                   {1.5, JD_K_POW_3_HALVES},
                   {2.5, JD_K_POW_5_HALVES},
                   {-0.5, JD_K_POW_MINUS_HALF}};
@@ -248,61 +248,61 @@ static uint16_t add_op(struct compiler *c, const struct jd_expr_op *op, const ui
 
 // ---- fusing ----
 
-// What the second of two becomes when its left, or its right side comes from the first.
-static int second_of(unsigned kernel, unsigned side) {
-    enum { NONE = -1 };
-    // In the order of JD_EXPR_SECONDS.
+// The node that alone feeds this operand of n and may run in the same loop, or NULL.
+static struct node *feeder(struct compiler *c, const unsigned *n_uses, uint16_t operand,
+                           unsigned first, unsigned last) {
+    if (operand < NODE || n_uses[operand - NODE] != 1)
+        return NULL;
+    struct node *f = &c->nodes[operand - NODE];
+    return f->kernel >= first && f->kernel <= last ? f : NULL;
+}
+
+static void fuse_arithmetic(struct compiler *c, const unsigned *n_uses, struct node *n) {
     enum { ADD_TV, ADD_TC, SUB_TV, SUB_VT, SUB_CT, MUL_TV, MUL_TC, DIV_TV, DIV_TC, DIV_VT, DIV_CT };
-    static const int seconds[][2] = {
+    enum { N_THEN = 11, NONE = -1 };
+    // What n becomes when its left, or its right side is fed; in the order of JD_EXPR_THEN.
+    static const int then[][2] = {
         [JD_K_ADD_VV] = {ADD_TV, ADD_TV}, [JD_K_ADD_VC] = {ADD_TC, NONE},
         [JD_K_SUB_VV] = {SUB_TV, SUB_VT}, [JD_K_SUB_CV] = {NONE, SUB_CT},
         [JD_K_MUL_VV] = {MUL_TV, MUL_TV}, [JD_K_MUL_VC] = {MUL_TC, NONE},
         [JD_K_DIV_VV] = {DIV_TV, DIV_VT}, [JD_K_DIV_VC] = {DIV_TC, NONE},
         [JD_K_DIV_CV] = {NONE, DIV_CT},
     };
-    return kernel < JD_LEN(seconds) ? seconds[kernel][side] : NONE;
+    for (unsigned side = 0; side < 2; side++) {
+        struct node *f = feeder(c, n_uses, n->from[side], JD_K_ADD_VV, JD_K_MUL_VC);
+        if (!f || then[n->kernel][side] == NONE)
+            continue;
+        unsigned kernel = JD_K_ADD_VV_ADD_TV + (f->kernel - JD_K_ADD_VV) * N_THEN +
+                          (unsigned)then[n->kernel][side];
+        *n = (struct node){.kernel = kernel, .from = {f->from[0], f->from[1], n->from[1 - side]}};
+        f->kernel = DEAD;
+        return;
+    }
 }
 
-// The first of the fused kernels that begin so, or JD_K_COUNT.
-static unsigned fused_of(unsigned kernel) {
-    switch (kernel) {
-    case JD_K_ADD_VV:
-        return JD_K_ADD_VV_ADD_TV;
-    case JD_K_ADD_VC:
-        return JD_K_ADD_VC_ADD_TV;
-    case JD_K_SUB_VV:
-        return JD_K_SUB_VV_ADD_TV;
-    case JD_K_SUB_CV:
-        return JD_K_SUB_CV_ADD_TV;
-    case JD_K_MUL_VV:
-        return JD_K_MUL_VV_ADD_TV;
-    case JD_K_MUL_VC:
-        return JD_K_MUL_VC_ADD_TV;
-    default:
-        return JD_K_COUNT;
-    }
+static void fuse_choice(struct compiler *c, const unsigned *n_uses, struct node *n) {
+    enum { N_CHOICES = JD_K_IF_CC - JD_K_IF_VV + 1 };
+    struct node *f = feeder(c, n_uses, n->from[0], JD_K_LT_VV, JD_K_NE_VC);
+    if (!f)
+        return;
+    unsigned kernel =
+        JD_K_LT_VV_IF_VV + (f->kernel - JD_K_LT_VV) * N_CHOICES + (n->kernel - JD_K_IF_VV);
+    *n = (struct node){.kernel = kernel, .from = {f->from[0], f->from[1], n->from[1], n->from[2]}};
+    f->kernel = DEAD;
 }
 
 static void fuse(struct compiler *c) {
     unsigned n_uses[JD_EXPR_STEPS_MAX] = {0};
     for (unsigned i = 0; i < c->n_nodes; i++)
-        for (unsigned k = 0; k < JD_EXPR_ARITY_MAX; k++)
+        for (unsigned k = 0; k < JD_EXPR_OPERANDS_MAX; k++)
             if (c->nodes[i].from[k] >= NODE)
                 n_uses[c->nodes[i].from[k] - NODE]++;
     for (unsigned i = 0; i < c->n_nodes; i++) {
         struct node *n = &c->nodes[i];
-        for (unsigned side = 0; side < 2; side++) {
-            int second = second_of(n->kernel, side);
-            if (second < 0 || n->from[side] < NODE || n_uses[n->from[side] - NODE] != 1)
-                continue;
-            struct node *first = &c->nodes[n->from[side] - NODE];
-            unsigned fused = fused_of(first->kernel);
-            if (fused == JD_K_COUNT)
-                continue;
-            *n = (struct node){.kernel = fused + (unsigned)second,
-                               .from = {first->from[0], first->from[1], n->from[1 - side]}};
-            first->kernel = DEAD;
-        }
+        if (n->kernel <= JD_K_DIV_CV)
+            fuse_arithmetic(c, n_uses, n);
+        else if (n->kernel >= JD_K_IF_VV && n->kernel <= JD_K_IF_CC)
+            fuse_choice(c, n_uses, n);
     }
 }
 
@@ -317,7 +317,7 @@ struct places {
 
 static void find_last_uses(const struct compiler *c, struct places *p) {
     for (unsigned i = 0; i < c->n_nodes; i++)
-        for (unsigned k = 0; k < JD_EXPR_ARITY_MAX && c->nodes[i].kernel != DEAD; k++)
+        for (unsigned k = 0; k < JD_EXPR_OPERANDS_MAX && c->nodes[i].kernel != DEAD; k++)
             if (c->nodes[i].from[k] >= NODE)
                 p->last_use[c->nodes[i].from[k] - NODE] = i;
 }
@@ -344,7 +344,7 @@ static void place(struct compiler *c, const struct jd_expr_kernels *kernels) {
         *s = (struct jd_expr_step){.kernel = n->kernel < JD_K_COUNT ? kernels->at[n->kernel] : NULL,
                                    .op = n->op,
                                    .to = p.at[i]};
-        for (unsigned k = 0; k < JD_EXPR_ARITY_MAX; k++) {
+        for (unsigned k = 0; k < JD_EXPR_OPERANDS_MAX; k++) {
             unsigned from = n->from[k];
             s->from[k] = from < NODE ? (uint16_t)from : p.at[from - NODE];
             if (from >= NODE && p.last_use[from - NODE] == i) {

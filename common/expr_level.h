@@ -11,50 +11,68 @@
 
 #include "expr_kernels.h"
 
+// The two kinds of operands.
 #define V(p) p[i]
 #define C(p) p[0]
 
-#define KERNEL(name)                                                                               \
-    static void name(double *restrict y, const double *pa, const double *pb, const double *pc,     \
-                     size_t n)
+#define KERNEL(name) static void name(double *restrict y, const double *const *in, size_t n)
 #define LOOP(body)                                                                                 \
-    (void)pa, (void)pb, (void)pc;                                                                  \
     for (size_t i = 0; i < n; i++) {                                                               \
         body;                                                                                      \
     }
+#define OPERANDS_1 const double *const pa = in[0];
+#define OPERANDS_2 OPERANDS_1 const double *const pb = in[1];
+#define OPERANDS_3 OPERANDS_2 const double *const pc = in[2];
+#define OPERANDS_4 OPERANDS_3 const double *const pd = in[3];
 
 #define X(name, A, B, e)                                                                           \
     KERNEL(name) {                                                                                 \
-        LOOP(const double a = A(pa); const double b = B(pb); y[i] = e)                             \
+        OPERANDS_2 LOOP(const double a = A(pa); const double b = B(pb); y[i] = e)                  \
     }
-JD_EXPR_ARITHMETIC(X)
-JD_EXPR_TESTS(X)
+JD_EXPR_SUMS(JD_EXPR_ALONE, X)
+JD_EXPR_QUOTIENTS(X)
+JD_EXPR_OTHERS(X)
 #undef X
 
-#define X(name, B, D)                                                                              \
-    KERNEL(name) {                                                                                 \
-        LOOP(const double b = B(pb); const double c = D(pc); y[i] = pa[i] != 0 ? b : c)            \
+#define X(first, A, B, e, second, C, e2)                                                           \
+    KERNEL(first##_##second) {                                                                     \
+        OPERANDS_3 LOOP(const double a = A(pa); const double b = B(pb); const double c = C(pc);    \
+                        const double t = e; y[i] = e2)                                             \
+    }
+JD_EXPR_SUMS(JD_EXPR_THEN, X)
+#undef X
+
+#define X(test, B, e)                                                                              \
+    KERNEL(test) {                                                                                 \
+        OPERANDS_2 LOOP(const double a = pa[i]; const double b = B(pb); y[i] = e ? 1.0 : 0.0)      \
+    }
+JD_EXPR_COMPARISONS(JD_EXPR_ALONE, X)
+#undef X
+
+#define X(test, B, e, choice, C, D)                                                                \
+    KERNEL(test##_##choice) {                                                                      \
+        OPERANDS_4 LOOP(const double a = pa[i]; const double b = B(pb); const double c = C(pc);    \
+                        const double d = D(pd); y[i] = e ? c : d)                                  \
+    }
+JD_EXPR_COMPARISONS(JD_EXPR_CHOOSE, X)
+#undef X
+
+#define X(choice, B, C)                                                                            \
+    KERNEL(choice) {                                                                               \
+        OPERANDS_3 LOOP(const double b = B(pb); const double c = C(pc); y[i] = pa[i] != 0 ? b : c) \
     }
 JD_EXPR_CHOICES(X)
 #undef X
 
 #define X(name, e)                                                                                 \
     KERNEL(name) {                                                                                 \
-        LOOP(const double a = pa[i]; y[i] = e)                                                     \
+        OPERANDS_1 LOOP(const double a = pa[i]; y[i] = e)                                          \
     }
 JD_EXPR_SINGLES(X)
 #undef X
 
-#define X(first, A, B, e, second, D, e2)                                                           \
-    KERNEL(first##_##second) {                                                                     \
-        LOOP(const double a = A(pa); const double b = B(pb); const double c = D(pc);               \
-             const double t = e; y[i] = e2)                                                        \
-    }
-JD_EXPR_FUSED(X)
-#undef X
-
 KERNEL(fill) {
-    LOOP(y[i] = pa[0])
+    OPERANDS_1 LOOP(y[i] = pa[0])
 }
 
 #ifdef LANES
@@ -66,8 +84,7 @@ typedef double vector __attribute__((vector_size(LANES * sizeof(double))));
 #define X(f)                                                                                       \
     vector VECTOR_1(f)(vector);                                                                    \
     KERNEL(vector_##f) {                                                                           \
-        vector a;                                                                                  \
-        (void)pb, (void)pc;                                                                        \
+        OPERANDS_1 vector a;                                                                       \
         size_t i = 0;                                                                              \
         for (; i + LANES <= n; i += LANES) {                                                       \
             memcpy(&a, pa + i, sizeof a);                                                          \
@@ -87,8 +104,7 @@ JD_EXPR_VECTOR_1(X)
 #define X(f)                                                                                       \
     vector VECTOR_2(f)(vector, vector);                                                            \
     KERNEL(vector_##f) {                                                                           \
-        vector a, b;                                                                               \
-        (void)pc;                                                                                  \
+        OPERANDS_2 vector a, b;                                                                    \
         size_t i = 0;                                                                              \
         for (; i + LANES <= n; i += LANES) {                                                       \
             memcpy(&a, pa + i, sizeof a);                                                          \
@@ -112,13 +128,13 @@ JD_EXPR_VECTOR_2(X)
 
 #define X(f)                                                                                       \
     KERNEL(vector_##f) {                                                                           \
-        LOOP(y[i] = f(pa[i]))                                                                      \
+        OPERANDS_1 LOOP(y[i] = f(pa[i]))                                                           \
     }
 JD_EXPR_VECTOR_1(X)
 #undef X
 #define X(f)                                                                                       \
     KERNEL(vector_##f) {                                                                           \
-        LOOP(y[i] = f(pa[i], pb[i]))                                                               \
+        OPERANDS_2 LOOP(y[i] = f(pa[i], pb[i]))                                                    \
     }
 JD_EXPR_VECTOR_2(X)
 #undef X
@@ -134,15 +150,20 @@ const struct jd_expr_kernels NAMED(LEVEL) = {
     .name = TEXT(LEVEL),
     .at =
         {
-#define X(kernel, ...) [JD_K_##kernel] = kernel,
-            JD_EXPR_ARITHMETIC(X) JD_EXPR_TESTS(X) JD_EXPR_CHOICES(X) JD_EXPR_SINGLES(X)
+#define X(name, ...) [JD_K_##name] = name,
+            JD_EXPR_SUMS(JD_EXPR_ALONE, X) JD_EXPR_QUOTIENTS(X)
+                JD_EXPR_COMPARISONS(JD_EXPR_ALONE, X) JD_EXPR_OTHERS(X) JD_EXPR_CHOICES(X)
+                    JD_EXPR_SINGLES(X)
 #undef X
 #define X(f) [JD_K_##f] = vector_##f,
-                JD_EXPR_VECTOR_1(X) JD_EXPR_VECTOR_2(X)
+                        JD_EXPR_VECTOR_1(X) JD_EXPR_VECTOR_2(X)
 #undef X
 #define X(first, A, B, e, second, ...) [JD_K_##first##_##second] = first##_##second,
-                    JD_EXPR_FUSED(X)
+                            JD_EXPR_SUMS(JD_EXPR_THEN, X)
 #undef X
-                        [JD_K_FILL] = fill,
+#define X(test, B, e, choice, ...) [JD_K_##test##_##choice] = test##_##choice,
+                                JD_EXPR_COMPARISONS(JD_EXPR_CHOOSE, X)
+#undef X
+                                    [JD_K_FILL] = fill,
         },
 };

@@ -144,7 +144,8 @@ static void expect_error(const char *text, size_t column, const char *sentence) 
     cr_expect(jd_expr_parse(jd_text(text), NULL, &e, &err) == JOBD_E_INVAL, "%s is refused", text);
     cr_expect(err.column == column && strcmp(err.text, whole) == 0, "%s: %zu, %s", text, err.column,
               err.text);
-    cr_expect(jd_expr_parse(jd_text(text), NULL, &e, NULL) == JOBD_E_INVAL, "without a place for it");
+    cr_expect(jd_expr_parse(jd_text(text), NULL, &e, NULL) == JOBD_E_INVAL,
+              "without a place for it");
 }
 
 Test(expr, errors_name_column_and_cause) {
@@ -233,10 +234,11 @@ Test(expr, limit_of_length) {
     struct jd_expr e;
     cr_assert(jd_expr_parse(repeat(text, "", "0", JD_EXPR_TEXT_MAX - 1, "7"), NULL, &e, NULL) == 0);
     cr_expect(jd_expr_eval(&e, 0) == 7);
-    cr_assert(jd_expr_parse(repeat(text, "", "9", JD_EXPR_TEXT_MAX - 5, "e-999"), NULL, &e, NULL) == 0);
-    cr_expect(jd_expr_eval(&e, 0) == 1e20);
-    cr_assert(jd_expr_parse(repeat(text, "0.", "0", JD_EXPR_TEXT_MAX - 8, "1e1017"), NULL, &e, NULL) ==
+    cr_assert(jd_expr_parse(repeat(text, "", "9", JD_EXPR_TEXT_MAX - 5, "e-999"), NULL, &e, NULL) ==
               0);
+    cr_expect(jd_expr_eval(&e, 0) == 1e20);
+    cr_assert(jd_expr_parse(repeat(text, "0.", "0", JD_EXPR_TEXT_MAX - 8, "1e1017"), NULL, &e,
+                            NULL) == 0);
     cr_expect(jd_expr_eval(&e, 0) == 1);
     expect_limit(repeat(text, "", " ", JD_EXPR_TEXT_MAX, "1"), JD_EXPR_TEXT_MAX + 1,
                  "longer than 1024 bytes");
