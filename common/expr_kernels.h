@@ -61,14 +61,14 @@
     X(test, B, e, IF_CC, C, C)
 
 #define JD_EXPR_OTHERS(X)                                                                          \
-    X(AND_VV, V, V, (a != 0) & (b != 0) ? 1.0 : 0.0)                                               \
-    X(AND_VC, V, C, (a != 0) & (b != 0) ? 1.0 : 0.0)                                               \
-    X(OR_VV, V, V, (a != 0) | (b != 0) ? 1.0 : 0.0)                                                \
-    X(OR_VC, V, C, (a != 0) | (b != 0) ? 1.0 : 0.0)                                                \
-    X(MIN_VV, V, V, (a < b) | (a != a) ? a : b)                                                    \
-    X(MIN_VC, V, C, (a < b) | (a != a) ? a : b)                                                    \
-    X(MAX_VV, V, V, (a > b) | (a != a) ? a : b)                                                    \
-    X(MAX_VC, V, C, (a > b) | (a != a) ? a : b)                                                    \
+    X(AND_VV, V, V, ((a != 0) & (b != 0)) ? 1.0 : 0.0)                                             \
+    X(AND_VC, V, C, ((a != 0) & (b != 0)) ? 1.0 : 0.0)                                             \
+    X(OR_VV, V, V, ((a != 0) | (b != 0)) ? 1.0 : 0.0)                                              \
+    X(OR_VC, V, C, ((a != 0) | (b != 0)) ? 1.0 : 0.0)                                              \
+    X(MIN_VV, V, V, ((a < b) | (a != a)) ? a : b)                                                  \
+    X(MIN_VC, V, C, ((a < b) | (a != a)) ? a : b)                                                  \
+    X(MAX_VV, V, V, ((a > b) | (a != a)) ? a : b)                                                  \
+    X(MAX_VC, V, C, ((a > b) | (a != a)) ? a : b)                                                  \
     X(COPYSIGN, V, V, copysign(a, b))
 
 // A choice whose condition a comes from elsewhere: then b, else c.
