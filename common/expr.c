@@ -265,14 +265,14 @@ static int take_binary(struct parser *p) {
         return fail_operator(p);
     uint8_t kind = operators[i].kind;
     unsigned binding = jd_expr_binding(kind);
-    // A power waits for the power to its right; everything else goes from left to right.
-    bool waits = kind == JD_EXPR_POW || binding == JD_EXPR_BINDING_TEST;
-    int r = emit_pending(p, waits ? binding + 1 : binding);
+    // A power waits for the power to its right, and a comparison meets one that still waits; all
+    // others go from left to right.
+    bool test = binding == jd_expr_binding(JD_EXPR_LT);
+    int r = emit_pending(p, kind == JD_EXPR_POW || test ? binding + 1 : binding);
     if (r)
         return r;
     const struct pending *top = innermost(p);
-    if (binding == JD_EXPR_BINDING_TEST && top && !top->open &&
-        jd_expr_binding(top->op.kind) == binding)
+    if (test && top && !top->open && jd_expr_binding(top->op.kind) == binding)
         return fail(p, JOBD_E_INVAL, p->in.at + 1,
                     "comparisons do not chain: write 'a < b && b < c'");
     size_t column = p->in.at + 1;

@@ -1,3 +1,5 @@
+// A compiled expression is run block by block: all its steps on one block, then on the next. What
+// is under way is in scratch memory on the stack, so that one expression serves any thread.
 #include "expr_block.h"
 
 #include "expr_ops.h"

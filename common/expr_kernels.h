@@ -160,7 +160,6 @@ enum { JD_EXPR_OPERANDS_MAX = 4 };
 typedef void jd_expr_kernel(double *restrict y, const double *const *in, size_t n);
 
 struct jd_expr_kernels {
-    const char *name;
     jd_expr_kernel *at[JD_K_COUNT];
 };
 

@@ -143,11 +143,8 @@ JD_EXPR_VECTOR_2(X)
 
 #define NAMED(level) NAMED_(level)
 #define NAMED_(level) jd_expr_##level
-#define TEXT(level) TEXT_(level)
-#define TEXT_(level) #level
 
 const struct jd_expr_kernels NAMED(LEVEL) = {
-    .name = TEXT(LEVEL),
     .at =
         {
 #define X(name, ...) [JD_K_##name] = name,

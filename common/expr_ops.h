@@ -36,7 +36,7 @@ enum jd_expr_kind {
 #undef X
 };
 
-enum { JD_EXPR_ARITY_MAX = 3, JD_EXPR_BINDING_TEST = 3 /* comparisons */ };
+enum { JD_EXPR_ARITY_MAX = 3 };
 
 unsigned jd_expr_arity(enum jd_expr_kind kind);
 unsigned jd_expr_binding(enum jd_expr_kind kind);
