@@ -28,6 +28,7 @@ int worker_take(struct core *core, struct pool *pool) {
     w->retiring = w->parked = w->free_start = false;
     w->process = 0;
     w->pid = 0;
+    w->jobs_done = w->deaths = 0;
     w->pool_next = 0;
     uint32_t *link = &pool->workers; // at the end: numbers of a pool are in order at first
     while (*link)
