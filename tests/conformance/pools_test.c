@@ -1,6 +1,7 @@
 // CPython's tests of max_workers, max_tasks_per_child, initializers and shutting executors down,
 // asked of jobd's executors and named pools. README.md says where every name is.
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <string.h>
 
 #include "support/scene.h"
@@ -11,6 +12,7 @@ TestSuite(executor_limit, .timeout = 120);
 TestSuite(max_tasks, .timeout = 120);
 TestSuite(init, .timeout = 120);
 TestSuite(shut, .timeout = 120);
+TestSuite(resize, .timeout = 120);
 
 // ---- a pool of its own ----
 
@@ -135,6 +137,38 @@ Test(max_tasks, force_shutdown_during_max_tasks_worker_exit) {
         jobd_future_unref(fs[i]);
     jobd_executor_free(ex);
     test_client_round_trip(&s.c);
+    scene_end(&s);
+}
+
+// ---- resizing ----
+
+Test(resize, reusable_executor_resize_many_times) {
+    static const uint32_t sizes[] = {3, 1, 4, 2, 1, 2};
+    struct scene s;
+    jobd_future *fs[MANY];
+    scene_set(&s, 1, NULL);
+    jobd_executor *ex = open_pool(&s, (jobd_pool_options){.workers = 1});
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (int j = 0; j < MANY; j++)
+            fs[j] = submit_to(ex, j);
+        cr_assert_eq(jobd_pool_resize(s.c.conn, "mine", sizes[i], TEST_PATIENCE_MS), 0);
+        for (int j = 0; j < MANY; j++)
+            cr_assert_eq(test_client_take_i64(fs[j]), j * j);
+    }
+    jobd_executor_free(ex);
+    scene_end(&s);
+}
+
+Test(resize, kill_after_resize_call) {
+    struct scene s;
+    scene_set(&s, 1, NULL);
+    jobd_executor *ex = open_pool(&s, (jobd_pool_options){.workers = 1});
+    int64_t pid = run_in(ex, 1);
+    cr_assert_eq(jobd_pool_resize(s.c.conn, "mine", 2, TEST_PATIENCE_MS), 0);
+    kill((pid_t)pid, SIGKILL);
+    for (int i = 0; i < MANY; i++)
+        cr_assert_gt(run_in(ex, i), 0);
+    jobd_executor_free(ex);
     scene_end(&s);
 }
 
