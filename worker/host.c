@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "ctx.h"
 #include "log.h"
+#include "pipes.h"
 
 static int64_t time_left_ms(const jobd_task_ctx *ctx) {
     if (ctx->deadline_ns == 0)
@@ -91,4 +92,9 @@ const jobd_host host_table = {
     .started_ns = started_ns,
     .item = item,
     .call = call_run,
+    .n_pipes = pipes_count,
+    .pipe_send = pipes_send,
+    .pipe_recv = pipes_recv,
+    .pipe_poll = pipes_poll,
+    .pipe_close = pipes_close_one,
 };

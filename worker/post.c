@@ -101,35 +101,44 @@ int post_route(struct post *p, const struct jd_msg *msg) {
     }
 }
 
+// Hands out what was received whole: 1 = there was something | 0 | an error.
 static int hand_out(struct post *p) {
     struct jd_msg msg;
-    int r = link_fill(p->link);
-    while (r == 0 && (r = link_next(p->link, &msg)) > 0)
-        r = post_route(p, &msg);
+    int r, any = 0;
+    for (; (r = link_next(p->link, &msg)) > 0; any = 1)
+        if ((r = post_route(p, &msg)) < 0)
+            return r;
     link_release(p->link);
-    return r;
+    return r < 0 ? r : any;
 }
 
-static void end(struct post *p, int why) {
-    p->ended = why;
+void post_end(struct post *p, int why) {
+    if (!p->ended)
+        p->ended = why;
     pthread_cond_broadcast(&p->idle);
     for (unsigned slot = 0; slot < JD_BOARD_SLOTS; slot++)
         if (p->waiters[slot])
             wake(p->waiters[slot]);
 }
 
+// More bytes, if any come in time. 0 | an error.
+static int wait_and_fill(struct post *p, int timeout_ms) {
+    p->reading = true;
+    pthread_mutex_unlock(&p->lock);
+    int r = link_wait(p->link, timeout_ms);
+    pthread_mutex_lock(&p->lock);
+    p->reading = false;
+    return r > 0 ? link_fill(p->link) : r;
+}
+
 void post_read(struct post *p, int timeout_ms) {
     JD_ASSERT(!p->reading);
     int r = p->link->handed_out ? link_hold(p->link, &p->held) : 0;
-    p->reading = true;
-    pthread_mutex_unlock(&p->lock);
-    r = r < 0 ? r : link_wait(p->link, timeout_ms);
-    pthread_mutex_lock(&p->lock);
-    p->reading = false;
-    if (r > 0)
+    r = r < 0 ? r : hand_out(p); // what came with earlier bytes
+    if (r == 0 && (r = wait_and_fill(p, timeout_ms)) == 0)
         r = hand_out(p);
     if (r < 0)
-        end(p, r);
+        post_end(p, r);
 }
 
 // ---- waiting ----
@@ -151,7 +160,7 @@ void post_end_wait(struct post *p, unsigned slot) {
 void post_lend(struct post *p) {
     p->n_lent++;
     if (p->queue.first && p->on_room)
-        p->on_room(p);
+        p->on_room(p->on_room_arg);
 }
 
 void post_wait(struct post *p, struct waiter *w, int timeout_ms) {
@@ -160,7 +169,7 @@ void post_wait(struct post *p, struct waiter *w, int timeout_ms) {
     if (!p->reading) {
         post_read(p, timeout_ms);
         if (p->queue.first && p->on_room)
-            p->on_room(p);
+            p->on_room(p->on_room_arg);
         return;
     }
     uint64_t until_ns = clock_now_ns() + (uint64_t)timeout_ms * CLOCK_NS_PER_MS;

@@ -25,11 +25,13 @@ struct pipes;
 struct post {
     struct link *link;
     const struct registry *tasks;
-    struct pipes *pipes;             // of a process; NULL = none
-    bool failed;                     // the last job did
-    bool marked[JD_BOARD_SLOTS];     // a job has left its progress or item on the board
-    struct jd_buf held;              // messages that the link has handed out, see link_hold()
-    void (*on_room)(struct post *p); // jobs wait, or may run in the place of one that waits
+    struct pipes *pipes;         // of a process; NULL = none
+    bool failed;                 // the last job did
+    bool marked[JD_BOARD_SLOTS]; // a job has left its progress or item on the board
+    struct jd_buf held;          // messages that the link has handed out, see link_hold()
+    bool shared;                 // by several threads
+    void (*on_room)(void *arg);  // jobs wait, or may run in the place of one that waits
+    void *on_room_arg;
     pthread_mutex_t lock;
     // ---- behind the lock ----
     int ended; // why nothing comes any more; 0 = it does
@@ -68,8 +70,10 @@ void post_clear_marks(struct post *p, unsigned slot);
 
 // Hands out a message. 0 | JOBD_E_PROTO | JOBD_E_NOMEM.
 int post_route(struct post *p, const struct jd_msg *msg);
+// Nothing comes any more, and all who wait know. why: an error of the link.
+void post_end(struct post *p, int why);
 // Reads what there is, if anything comes within timeout_ms (-1 = forever); nobody else may be
-// reading. What goes wrong is in p->ended, and all who wait know.
+// reading. What goes wrong is post_end()'s.
 void post_read(struct post *p, int timeout_ms);
 // A job that holds this slot waits from now on, at most one for each slot; w is borrowed.
 void post_begin_wait(struct post *p, unsigned slot, struct waiter *w);

@@ -28,6 +28,7 @@ int worker_take(struct core *core, struct pool *pool) {
     w->retiring = w->parked = w->free_start = false;
     w->process = 0;
     w->pid = 0;
+    w->jobs_done = w->deaths = 0;
     w->pool_next = 0;
     uint32_t *link = &pool->workers; // at the end: numbers of a pool are in order at first
     while (*link)
@@ -79,6 +80,7 @@ void worker_set_state(struct core *core, uint32_t number, enum worker_state stat
 void worker_start(struct core *core, uint32_t number) {
     struct worker *w = &core->workers[number];
     w->was_ready = w->we_killed = w->is_broken = w->stuck = w->free_start = false;
+    w->was_signalled = false;
     w->seq = w->taken = 0;
     w->results = w->results_at_sample = 0;
     w->n_given = 0;

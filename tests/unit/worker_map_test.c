@@ -3,7 +3,6 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "mem.h"
@@ -335,7 +334,7 @@ Test(map_end, a_master_that_hangs_up_ends_the_wait) {
     fake_send(&m);
     lend(0);
     take_children();
-    cr_assert_eq(shutdown(m.socket, SHUT_WR), 0);
+    fake_hang_up(&m);
     cr_expect(text_has(fake_result(&m).text, "JOBD_E_CLOSED"));
     int status = fake_join(&m);
     cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
