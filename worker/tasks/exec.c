@@ -149,7 +149,7 @@ static int start(const struct program *pg, const struct pipes *pipes, pid_t *ret
 
 static int not_started(const jobd_host *host, jobd_task_ctx *ctx, const struct program *pg,
                        int err) {
-    char text[CTX_MESSAGE_BYTES], name[100], dir[100] = "";
+    char text[CTX_MESSAGE_BYTES], name[100], dir[100];
     const char *where = pg->cwd[0] ? pg->cwd : ".";
     jd_log_quote(name, sizeof name, (jobd_bytes){pg->argv[0], strlen(pg->argv[0])});
     jd_log_quote(dir, sizeof dir, (jobd_bytes){where, strlen(where)});
