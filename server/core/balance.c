@@ -6,14 +6,14 @@
 #include "state.h"
 
 void pool_unbalance(struct core *core, struct pool *pool) {
-    if (pool->is_single)
+    if (pool->is_single) // a process comes and goes with its one job
         return;
     pool->is_unbalanced = true;
     core->is_unbalanced = true;
 }
 
 static uint32_t wanted(const struct pool *pool) {
-    if (pool->is_single || pool->deleting)
+    if (pool->deleting)
         return 0;
     if (pool->is_lazy && pool->n_jobs == 0 && pool->n_all == 0)
         return 0;

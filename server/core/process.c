@@ -1,5 +1,6 @@
 #include "process.h"
 
+#include <stdlib.h> // WIFSIGNALED
 #include <string.h>
 
 #include "follow.h"
@@ -136,7 +137,7 @@ void process_end(struct core *core, uint32_t number, const struct fate *fate) {
     worker_hang_up(core, number);
 }
 
-static void free_end(struct worker *w) {
+void process_free(struct worker *w) {
     if (!w->ended)
         return;
     drop(w->ended->fate.value);
@@ -146,16 +147,27 @@ static void free_end(struct worker *w) {
     w->ended = NULL;
 }
 
+// A signal that was asked for was faster than the start: it ends as one that was there already.
+static void end_unborn(struct core *core, uint32_t job, const struct event *e) {
+    struct fate fate = {.state = JOBD_JOB_CANCELLED,
+                        .error = JOBD_E_CANCELLED,
+                        .text = jd_text("a signal was faster than its start"),
+                        .status = -WTERMSIG(e->status)};
+    job_end(core, job, &fate);
+}
+
 // What was not settled with its slot: it has ended by itself, or never begun.
 void process_died(struct core *core, const struct event *e, jobd_bytes why) {
     struct worker *w = &core->workers[e->worker];
-    struct process_end *end = w->ended;
+    struct process_end *end = w->ended; // stays: effects show its words and value
     uint32_t job = w->process;
     if (end) {
         end->fate.usage = &e->usage;
         w->process = 0;
         job_end(core, job, &end->fate);
-        free_end(w);
+    } else if (!w->was_ready && w->was_signalled && WIFSIGNALED(e->status)) {
+        w->process = 0;
+        end_unborn(core, job, e);
     } else if (!w->was_ready) {
         process_failed(core, e->worker, why);
     }
@@ -163,11 +175,8 @@ void process_died(struct core *core, const struct event *e, jobd_bytes why) {
 }
 
 void process_gone(struct core *core, uint32_t number) {
+    process_free(&core->workers[number]);
     worker_give(core, number);
-}
-
-void process_free(struct worker *w) {
-    free_end(w);
 }
 
 // ---- what jobs tell ----

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kernels/integrands.h"
+#include "kernels/isa.h"
 #include "kernels/portable.h"
 #include "kernels/split.h"
 #include "support/scene.h"
@@ -299,8 +300,47 @@ Test(ctl, integrals_read_back_as_the_very_same_numbers) {
     cr_assert_eq(json_array_size(json_object_get(v, "parts")), 2);
     cr_assert_eq(json_integer_value(json_object_get(v, "n_iter")), 1000);
     cr_assert_str_eq(text_of(v, "kernel"), "portable");
+    cr_assert_str_eq(text_of(v, "rule"), "left");
+    cr_assert(json_is_null(json_object_get(v, "isa")));
     json_decref(v);
     scene_end(&s);
+}
+
+Test(ctl, an_integral_by_another_kernel_and_rule) {
+    struct scene s;
+    scene_set(&s, 2, NULL);
+    json_t *v = well_json(&s, ARGS("integrate", "cos", "0", "pi/2", "-n", "10", "-j", "3",
+                                   "--kernel", "fast", "--rule", "simpson", "--json"));
+    cr_assert(fabs(json_real_value(json_object_get(v, "value")) - 1.0) < 1e-6);
+    cr_assert_str_eq(text_of(v, "kernel"), "fast");
+    cr_assert_str_eq(text_of(v, "rule"), "simpson");
+    cr_assert_str_eq(text_of(v, "isa"), jd_isa_name(jd_isa_best()));
+    cr_assert_eq(json_integer_value(json_object_get(v, "evaluations")), 21);
+    json_decref(v);
+    v = well_json(&s,
+                  ARGS("integrate", "exp", "0", "1", "-k", "fast", "--isa", "baseline", "--json"));
+    cr_assert_str_eq(text_of(v, "isa"), "baseline");
+    json_decref(v);
+    struct proc_result r = run(s.d.socket, ARGS("integrate", "cos", "0", "1", "-k", "fast", "-r",
+                                                "gauss", "-n", "8", "-j", "2"));
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    cr_assert(strstr(r.out, "rule gauss, 32 evaluations, kernel fast on "), "%s", r.out);
+    proc_result_free(&r);
+    scene_end(&s);
+}
+
+Test(ctl, an_integral_by_what_there_is_not) {
+    static const char *const cases[][3] = {{"--kernel", "abacus", "there are: portable fast"},
+                                           {"--rule", "right", "there are: left midpoint"},
+                                           {"--isa", "mmx", "there are: baseline avx2 avx512"},
+                                           {"--isa", "baseline", "add --kernel fast"}};
+    for (size_t i = 0; i < JD_LEN(cases); i++) {
+        struct proc_result r =
+            run("/nowhere", ARGS("integrate", "cos", "0", "1", cases[i][0], cases[i][1]));
+        cr_expect_eq(r.status, 2, "%s", r.err);
+        cr_expect(strstr(r.err, cases[i][2]), "%s", r.err);
+        proc_result_free(&r);
+    }
 }
 
 Test(ctl, an_integral_has_one_part_for_each_worker) {
