@@ -6,6 +6,8 @@
 #include "state.h"
 
 void pool_unbalance(struct core *core, struct pool *pool) {
+    if (pool->is_single) // a process comes and goes with its one job
+        return;
     pool->is_unbalanced = true;
     core->is_unbalanced = true;
 }
@@ -81,8 +83,6 @@ static void let_go(struct core *core, struct pool *pool, uint32_t want) {
 static void balance(struct core *core, struct pool *pool) {
     uint32_t want = wanted(pool);
     pool->is_unbalanced = false;
-    if (pool->is_single) // its workers come and go with their jobs
-        return;
     while (pool->n_all - pool->n_retiring < want && worker_take(core, pool) >= 0) {
     }
     while (pool->n_all - pool->n_retiring > want) {

@@ -143,7 +143,10 @@ static void settle_slot(struct core *core, const struct death *d, unsigned index
     if (job->flags & (JOB_OWNER_GONE | JOB_PROCESS) || core->killing) {
         if (job->state == JOBD_JOB_RUNNING) // it said so before, and now it does not
             job->state = JOBD_JOB_SENT;
-        job_end_cancelled(core, job_index, "its worker ended before the job was started");
+        fate.state = JOBD_JOB_CANCELLED;
+        fate.error = JOBD_E_CANCELLED;
+        fate.text = jd_text("its worker ended before the job was started");
+        job_end(core, job_index, &fate);
         return;
     }
     job_set_state(job, JOBD_JOB_QUEUED);

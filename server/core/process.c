@@ -1,5 +1,6 @@
 #include "process.h"
 
+#include <stdlib.h> // WIFSIGNALED
 #include <string.h>
 
 #include "follow.h"
@@ -65,8 +66,9 @@ void process_on_start(struct core *core, uint32_t index, const struct event *e) 
     struct worker *w = &core->workers[number];
     job->worker = (uint16_t)number;
     w->process = job_index;
-    if (p->output && job->side)
-        job_side_at(&core->jobs, job->side)->output = true;
+    struct job_side *side = p->output ? job_side_make(core, job) : NULL;
+    if (side)
+        side->output = true; // without memory for it, nothing is told
     adopt(core, client, (uint32_t)number, (uint32_t)p->n_pipes);
     client_emit_reply(core, client, e->msg)->msg.u.submit_ok.job = job->id;
     worker_start(core, (uint32_t)number);
@@ -135,7 +137,7 @@ void process_end(struct core *core, uint32_t number, const struct fate *fate) {
     worker_hang_up(core, number);
 }
 
-static void free_end(struct worker *w) {
+void process_free(struct worker *w) {
     if (!w->ended)
         return;
     drop(w->ended->fate.value);
@@ -143,6 +145,15 @@ static void free_end(struct worker *w) {
     drop(w->ended->fate.text);
     jd_free(w->ended);
     w->ended = NULL;
+}
+
+// A signal that was asked for was faster than the start: it ends as one that was there already.
+static void end_unborn(struct core *core, uint32_t job, const struct event *e) {
+    struct fate fate = {.state = JOBD_JOB_CANCELLED,
+                        .error = JOBD_E_CANCELLED,
+                        .text = jd_text("a signal was faster than its start"),
+                        .status = -WTERMSIG(e->status)};
+    job_end(core, job, &fate);
 }
 
 // What was not settled with its slot: it has ended by itself, or never begun.
@@ -154,6 +165,9 @@ void process_died(struct core *core, const struct event *e, jobd_bytes why) {
         end->fate.usage = &e->usage;
         w->process = 0;
         job_end(core, job, &end->fate);
+    } else if (!w->was_ready && w->was_signalled && WIFSIGNALED(e->status)) {
+        w->process = 0;
+        end_unborn(core, job, e);
     } else if (!w->was_ready) {
         process_failed(core, e->worker, why);
     }
@@ -161,12 +175,8 @@ void process_died(struct core *core, const struct event *e, jobd_bytes why) {
 }
 
 void process_gone(struct core *core, uint32_t number) {
-    free_end(&core->workers[number]);
+    process_free(&core->workers[number]);
     worker_give(core, number);
-}
-
-void process_free(struct worker *w) {
-    free_end(w);
 }
 
 // ---- what jobs tell ----

@@ -79,6 +79,7 @@ void worker_set_state(struct core *core, uint32_t number, enum worker_state stat
 void worker_start(struct core *core, uint32_t number) {
     struct worker *w = &core->workers[number];
     w->was_ready = w->we_killed = w->is_broken = w->stuck = w->free_start = false;
+    w->was_signalled = false;
     w->seq = w->taken = 0;
     w->results = w->results_at_sample = 0;
     w->n_given = 0;

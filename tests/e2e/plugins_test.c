@@ -49,7 +49,7 @@ static void refused(struct test_daemon *d, const char *name, const char *why) {
 Test(plugins, W28_bad_ones_are_named_with_their_reason_and_left_out) {
     static const char *const bad[][2] = {
         {"abi_major", "ABI 2.0"},
-        {"abi_minor", "ABI 1.1"},
+        {"abi_minor", "ABI 1.2"},
         {"no_symbol", "jobd_task_module_v1"},
         {"declines", "cannot work here"},
         {"load_crashes", "Segmentation fault"},

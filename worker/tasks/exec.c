@@ -221,12 +221,10 @@ int task_exec(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
     if (!(pg.env = whole_env(host, ctx, pg.env)))
         return JOBD_E_NOMEM;
     struct pipes *pipes = ctx->post->pipes;
-    ignore_signals(before);
     int err = start(&pg, pipes, &pid);
-    if (err) {
-        restore_signals(before);
+    if (err)
         return not_started(host, ctx, &pg, err);
-    }
+    ignore_signals(before); // not before: one that came too early for the program would be lost
     if (pipes)
         pipes_close(pipes); // they are the program's now
     tell_pid(ctx, pid);
