@@ -94,7 +94,7 @@ static const struct ctl_syntax syntax = {
                     "  jobctl run make -j4\n"
                     "  jobctl run --time-limit 10m --label tests -- ./check --all\n"
                     "  jobctl run --env PATH sh -c 'exit 3'; echo $?\n"
-                    "  jobctl run --task integrate '[\"cos\", 0, 1.5, 1e6]'\n"
+                    "  jobctl run --task integrate '[\"cos\", 0, 1.5, 1000]'\n"
                     "\vNo shell looks at the command. A signal n that ends it makes the exit code "
                     "128+n; 127 says that it cannot be run. With --json each piece of "
                     "output is an object on a line of its own, and so is the end."},

@@ -117,7 +117,7 @@ static const char *usual_hint(int err) {
     case JOBD_E_WORKER_DIED:
         return "if it may run again after a worker's death: jobctl submit --retries-lost 2 ...";
     case JOBD_E_DEADLINE:
-        return "allow more with: jobctl submit --time-limit DURATION ...";
+        return "allow more with: jobctl submit --time-limit DURATION, or --deadline";
     case JOBD_E_NOENT:
         return "\"jobctl list\" shows the jobs there are, \"jobctl pool list\" the pools";
     case JOBD_E_RESULT_TOO_BIG:
