@@ -137,7 +137,7 @@ void process_end(struct core *core, uint32_t number, const struct fate *fate) {
     worker_hang_up(core, number);
 }
 
-static void free_end(struct worker *w) {
+void process_free(struct worker *w) {
     if (!w->ended)
         return;
     drop(w->ended->fate.value);
@@ -159,13 +159,12 @@ static void end_unborn(struct core *core, uint32_t job, const struct event *e) {
 // What was not settled with its slot: it has ended by itself, or never begun.
 void process_died(struct core *core, const struct event *e, jobd_bytes why) {
     struct worker *w = &core->workers[e->worker];
-    struct process_end *end = w->ended;
+    struct process_end *end = w->ended; // stays: effects show its words and value
     uint32_t job = w->process;
     if (end) {
         end->fate.usage = &e->usage;
         w->process = 0;
-        job_end(core, job,
-                &end->fate); // what it tells are views of the copies: they go with the tree
+        job_end(core, job, &end->fate);
     } else if (!w->was_ready && w->was_signalled && WIFSIGNALED(e->status)) {
         w->process = 0;
         end_unborn(core, job, e);
@@ -176,12 +175,8 @@ void process_died(struct core *core, const struct event *e, jobd_bytes why) {
 }
 
 void process_gone(struct core *core, uint32_t number) {
-    free_end(&core->workers[number]);
+    process_free(&core->workers[number]);
     worker_give(core, number);
-}
-
-void process_free(struct worker *w) {
-    free_end(w);
 }
 
 // ---- what jobs tell ----

@@ -80,6 +80,18 @@ Test(plugins, W28_bad_ones_are_named_with_their_reason_and_left_out) {
     end(&d, &c);
 }
 
+// SIMD or not, a worker computes with denormal numbers before and after.
+Test(plugins, the_fast_kernel_keeps_denormal_numbers) {
+    struct test_daemon d;
+    struct test_client c;
+    start_with(&d, &c, (const char *[]){"drill", NULL});
+    cr_assert_eq(test_client_take_i64(test_client_submit(&c, "drill.no_denormals", "")), 0);
+    test_client_take_done(
+        test_client_submit(&c, "integrate", "sffis", "exp", -750.0, 1.0, (int64_t)100000, "fast"));
+    cr_assert_eq(test_client_take_i64(test_client_submit(&c, "drill.no_denormals", "")), 0);
+    end(&d, &c);
+}
+
 // Each of them can be loaded, but not both.
 Test(plugins, W28_one_whose_task_another_has_already_is_left_out) {
     struct test_daemon d;

@@ -8,7 +8,8 @@ static const jobd_task_def builtin[] = {
     {"echo", task_echo, JOBD_TASK_IDEMPOTENT, "[value] -> value"},
     {"ping", task_ping, JOBD_TASK_IDEMPOTENT, "[value] or [] -> [received ns, sent ns, value]"},
     {"integrate", task_integrate, JOBD_TASK_IDEMPOTENT | JOBD_TASK_CANCELLABLE,
-     "[function, a, b, n, kernel = \"portable\"] -> [left Riemann sum of n steps, n, kernel]"},
+     "[function, a, b, n, kernel = \"portable\", rule = \"left\", isa, edges] -> "
+     "[integral in n steps, n, kernel, rule, isa, evaluations]"},
     {"countdown", task_countdown, JOBD_TASK_CANCELLABLE,
      "[n] -> n, after n seconds; reports progress each second"},
     {"sleep", task_sleep, JOBD_TASK_IDEMPOTENT | JOBD_TASK_CANCELLABLE,
