@@ -72,6 +72,7 @@ static void carry_out(struct sim *sim, const struct effect *fx) {
         return;
     case EFFECT_OPEN:
     case EFFECT_ADOPT_FDS:
+    case EFFECT_HOLD_OUTPUT:
     case EFFECT_WORKER_SEND:
         return;
     }
