@@ -103,7 +103,7 @@ Test(ctl_map, mistakes_are_pointed_at) {
 
 Test(ctl_map, ctrl_c_ends_it_and_its_jobs) {
     struct scene s;
-    char items[160], path[96];
+    char items[256], path[96];
     scene_set(&s, 1, NULL);
     snprintf(items, sizeof items, "[\"%s\"]\n[\"%s\"]\n", s.gate, s.gate);
     tmpdir_join(&s.d.dir, "items", path, sizeof path);
