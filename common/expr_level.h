@@ -104,7 +104,7 @@ JD_EXPR_VECTOR_1(X)
 #define X(f)                                                                                       \
     vector VECTOR_2(f)(vector, vector);                                                            \
     KERNEL(vector_##f) {                                                                           \
-        OPERANDS_2 vector a, b;                                                                    \
+        OPERANDS_2 vector a = {0}, b = {0};                                                        \
         size_t i = 0;                                                                              \
         for (; i + LANES <= n; i += LANES) {                                                       \
             memcpy(&a, pa + i, sizeof a);                                                          \

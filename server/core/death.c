@@ -27,6 +27,8 @@ static jobd_bytes how_it_died(struct core *core, const struct worker *w, const s
     int status = e->status;
     if (e->usage.out_of_memory)
         return jd_text("was killed by SIGKILL (signal 9): the machine was out of memory");
+    if (w->init_failed)
+        return jd_text("was killed because its initializer failed");
     if (w->is_broken)
         return jd_text("sent what cannot be understood and was killed");
     if (WIFSIGNALED(status))
@@ -157,7 +159,7 @@ static void settle_slot(struct core *core, const struct death *d, unsigned index
 static jobd_bytes why_not_ready(struct core *core, const struct event *e, jobd_bytes how) {
     const struct worker *w = &core->workers[e->worker];
     char quoted[200] = "";
-    if (w->is_broken && w->pool->failure[0])
+    if ((w->is_broken || w->init_failed) && w->pool->failure[0])
         return core_text(core, "%s", w->pool->failure);
     if (e->text.len)
         jd_log_quote(quoted, sizeof quoted, e->text);

@@ -94,6 +94,7 @@ struct worker {
     bool we_killed;     // SIGKILL was ours
     bool was_signalled; // of a process: by a client
     bool is_broken;     // because of what it sent
+    bool init_failed;   // because its initializer did
     bool stuck;         // no result since the last sample, with something out
     uint32_t pid;
     uint32_t idle_next, idle_prev; // number + 1; only while it has a thread free

@@ -193,7 +193,7 @@ Test(descriptors, a_program_gets_its_pipes_in_order) {
         close(ends[i]);
     await_done(&p, 7, out, sizeof out);
     for (int i = 0; i < PIPES_MAX - 1; i++) {
-        char expected[8];
+        char expected[16];
         snprintf(expected, sizeof expected, "%d\n", i + 3);
         cr_assert_eq(read(ours[i], came, sizeof came), 2, "pipe %d", i);
         cr_assert_eq(memcmp(came, expected, 2), 0, "pipe %d", i);

@@ -17,7 +17,15 @@ TestSuite(process, .timeout = 120);
 #define LECTURE "plugins = " JOBD_EXAMPLES_DIR "/lecture.so\n"
 #define SH(script) ((const char *const[]){"sh", "-c", script, NULL})
 
-enum { MANY = 12, HEARD_MAX = 1 << 16, LINES = 2000, ROUNDS = 200, MOMENTS = 80, START_US = 8000 };
+enum {
+    MANY = 12,
+    HEARD_MAX = 1 << 16,
+    LINES = 2000,
+    ROUNDS = 200,
+    MOMENTS = 80,
+    START_US = 8000,
+    PIDS = 20
+};
 
 struct heard {
     char text[HEARD_MAX];
@@ -189,13 +197,16 @@ Test(process, a_signal_at_any_moment_ends_it) {
 Test(process, its_pid_is_the_programs) {
     struct scene s;
     struct heard heard;
-    int64_t pid;
     scene_set(&s, 1, NULL);
-    jobd_process *p = script(&s, "echo $$", &heard);
-    cr_assert_eq(jobd_process_join(p, TEST_PATIENCE_MS), 1);
-    cr_assert_eq(jobd_process_pid(p, 0, &pid), 0);
-    cr_assert_eq(pid, atoll(heard.text));
-    cr_assert_eq(take_exitcode(p), 0);
+    for (int i = 0; i < PIDS; i++) {
+        jobd_process *p = script(&s, "echo $$; exec sleep 1000", &heard);
+        int64_t pid = pid_of(p);
+        while (!strchr(heard.text, '\n'))
+            cr_assert_geq(jobd_conn_wait(s.c.conn, TEST_PATIENCE_MS), 1);
+        cr_assert_eq(pid, atoll(heard.text));
+        cr_assert_eq(jobd_process_kill(p), 0);
+        cr_assert_eq(take_exitcode(p), -SIGKILL);
+    }
     scene_end(&s);
 }
 
@@ -306,7 +317,7 @@ Test(process, daemonic_is_the_default_and_keep_is_not) {
     cr_assert(proc_alive((pid_t)kept_pid));
     cr_assert_eq(jobd_future_attach(s.c.conn, info.job_id, &f), 0);
     cr_assert_eq(jobd_job_signal(s.c.conn, info.job_id, SIGTERM, TEST_PATIENCE_MS), 0);
-    cr_assert_eq(jobd_future_result(f, TEST_PATIENCE_MS, NULL), JOBD_E_EXITED);
+    cr_assert_lt(jobd_future_result(f, TEST_PATIENCE_MS, NULL), 0);
     cr_assert_eq(jobd_future_info(f, &info), 0);
     cr_assert_eq(info.status, -SIGTERM);
     jobd_future_unref(f);

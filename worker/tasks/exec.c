@@ -2,7 +2,8 @@
 // which process it started and how that ended, and hands the pipes on.
 //
 // The daemon's signals go to the whole process group, so they reach the program by themselves; this
-// process ignores them meanwhile, for it has to tell how the program took them.
+// process holds them meanwhile, for it has to tell how the program took them. Those that came before
+// the program did are handed on; one that comes in the very moment it may get twice.
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -97,15 +98,22 @@ static char **whole_env(const jobd_host *host, jobd_task_ctx *ctx, char **given)
 
 // ---- signals ----
 
-static void ignore_signals(struct sigaction *before) {
-    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+static sigset_t all_signals(void) {
+    sigset_t set;
+    sigemptyset(&set);
     for (size_t i = 0; i < JD_LEN(signals); i++)
-        sigaction(signals[i], &ignore, &before[i]);
+        sigaddset(&set, signals[i]);
+    return set;
 }
 
-static void restore_signals(const struct sigaction *before) {
-    for (size_t i = 0; i < JD_LEN(signals); i++)
-        sigaction(signals[i], &before[i], NULL);
+// Takes those that are held, and hands them on to the program; pid 0 = drops them.
+static void take_signals(pid_t pid) {
+    const sigset_t set = all_signals();
+    int sig;
+    while ((sig = sigtimedwait(&set, NULL, &(struct timespec){0})) > 0) {
+        if (pid)
+            kill(pid, sig);
+    }
 }
 
 // ---- the start ----
@@ -124,8 +132,7 @@ static int set_signals(posix_spawnattr_t *attr) {
     sigset_t set;
     sigemptyset(&set);
     posix_spawnattr_setsigmask(attr, &set);
-    for (size_t i = 0; i < JD_LEN(signals); i++)
-        sigaddset(&set, signals[i]);
+    set = all_signals();
     sigaddset(&set, SIGPIPE);
     posix_spawnattr_setsigdefault(attr, &set);
     return posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
@@ -149,7 +156,7 @@ static int start(const struct program *pg, const struct pipes *pipes, pid_t *ret
 
 static int not_started(const jobd_host *host, jobd_task_ctx *ctx, const struct program *pg,
                        int err) {
-    char text[CTX_MESSAGE_BYTES], name[100], dir[100] = "";
+    char text[CTX_MESSAGE_BYTES], name[100], dir[100];
     const char *where = pg->cwd[0] ? pg->cwd : ".";
     jd_log_quote(name, sizeof name, (jobd_bytes){pg->argv[0], strlen(pg->argv[0])});
     jd_log_quote(dir, sizeof dir, (jobd_bytes){where, strlen(where)});
@@ -208,7 +215,8 @@ static int tell_end(const jobd_host *host, jobd_task_ctx *ctx, int status) {
 
 int task_exec(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
     struct program pg;
-    struct sigaction before[JD_LEN(signals)];
+    const sigset_t held = all_signals();
+    sigset_t before;
     pid_t pid;
     if (ctx->post->shared)
         return host->fail(ctx, "threads",
@@ -221,14 +229,18 @@ int task_exec(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
     if (!(pg.env = whole_env(host, ctx, pg.env)))
         return JOBD_E_NOMEM;
     struct pipes *pipes = ctx->post->pipes;
+    pthread_sigmask(SIG_BLOCK, &held, &before); // the thread of the lifeline takes none
     int err = start(&pg, pipes, &pid);
-    if (err)
+    if (err) {
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
         return not_started(host, ctx, &pg, err);
-    ignore_signals(before); // not before: one that came too early for the program would be lost
+    }
+    take_signals(pid);
     if (pipes)
         pipes_close(pipes); // they are the program's now
     tell_pid(ctx, pid);
     int status = wait_for_end(host, ctx, pid);
-    restore_signals(before);
+    take_signals(0);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return tell_end(host, ctx, status);
 }
