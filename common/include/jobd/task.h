@@ -108,7 +108,7 @@ typedef struct jobd_host {
 } jobd_host;
 
 /** A task. args: one msgpack array, borrowed until fn returns. Returns 0 = done, negative = failed.
- *  It must not exit, fork without exec, block signals, use file descriptors 3 and 4, or keep ctx or
+ *  It must not exit, fork without exec, block signals, use file descriptors above 2 that it did not open, or keep ctx or
  *  args after it returns. */
 typedef int (*jobd_task_fn)(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args);
 
