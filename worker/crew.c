@@ -1,7 +1,8 @@
-// Each thread takes a job from the queue, runs it, and puts its result out. Those that find none wait
-// for the socket in one epoll, edge-triggered: what comes wakes one of them, as a rule the one that
-// slept last, and it reads all there is. So a job costs one wake-up, as in a worker of one thread; a
-// further thread is woken, through a bell in the same epoll, only when a further job is there for it.
+// Each thread takes a job from the queue, runs it, and puts its result out. Those that find none
+// wait for the socket in one epoll, edge-triggered: what comes wakes one of them, as a rule the one
+// that slept last, and it reads all there is. So a job costs one wake-up, as in a worker of one
+// thread; a further thread is woken, through a bell in the same epoll, only when a further job is
+// there for it.
 //
 // Jobs that wait for others lend their slot: as many jobs more may run, and need threads.
 #include "crew.h"
