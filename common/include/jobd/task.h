@@ -80,10 +80,10 @@ typedef struct jobd_host {
      *  Returns 0 | JOBD_E_TASK and its like (the first that failed, in order; those after it are
      *  stopped; host->fail() was called with its words) | JOBD_E_CANCELLED (this job is asked to
      *  stop; the others are stopped) | JOBD_E_TIMEOUT (so are they) | JOBD_E_INVAL |
-     *  JOBD_E_NOTASK | JOBD_E_MSGSIZE (arguments that fit no frame) | JOBD_E_RESULT_TOO_BIG (results of neighbours
-     *  travel together, and these fit no frame) | JOBD_E_LIMIT (over 32768 jobs) |
-     *  JOBD_E_NOTSUP (no such request) | JOBD_E_STATE (in an initializer) | JOBD_E_CLOSED (the
-     *  daemon is gone) | JOBD_E_NOMEM. */
+     *  JOBD_E_NOTASK | JOBD_E_MSGSIZE (arguments that fit no frame) | JOBD_E_RESULT_TOO_BIG
+     *  (results of neighbours travel together, and these fit no frame) | JOBD_E_LIMIT (over 32768
+     *  jobs) | JOBD_E_NOTSUP (no such request) | JOBD_E_STATE (in an initializer) |
+     *  JOBD_E_CLOSED (the daemon is gone) | JOBD_E_NOMEM. */
     int (*call)(jobd_task_ctx *ctx, const char *what, jobd_bytes params, int64_t timeout_ms,
                 jobd_bytes *ret);
     /** Pipes: those that were given to the process that runs this task (jobd_process_options.pipes);
