@@ -7,6 +7,7 @@
 #include "slab.h"
 
 struct core;
+struct job;
 struct pool;
 
 enum { LEVEL_ZERO = 128, LEVELS = 256 }; // priorities, from 0 on
@@ -131,6 +132,8 @@ void submit_on_executor_open(struct core *core, uint32_t client, const struct jd
 void submit_on_executor_close(struct core *core, uint32_t client, const struct jd_msg *msg);
 void submit_on_submit(struct core *core, uint32_t client, const struct jd_msg *msg);
 void control_on_cancel(struct core *core, uint32_t client, const struct jd_msg *msg);
+// "cancelled by its submitter", or by whom.
+const char *control_cancelled_by(struct core *core, uint32_t client, const struct job *job);
 void control_on_abort(struct core *core, uint32_t client, const struct jd_msg *msg);
 void control_on_signal(struct core *core, uint32_t client, const struct jd_msg *msg);
 void control_on_attach(struct core *core, uint32_t client, const struct jd_msg *msg);

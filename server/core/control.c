@@ -37,6 +37,13 @@ static bool give_up(struct core *core, uint32_t index, uint32_t job_index,
     return true;
 }
 
+const char *control_cancelled_by(struct core *core, uint32_t index, const struct job *job) {
+    if (job->client == index)
+        return "cancelled by its submitter";
+    uint32_t pid = client_at(&core->clients, index)->pid;
+    return (const char *)core_text(core, "cancelled by process %u", pid).data;
+}
+
 void control_on_cancel(struct core *core, uint32_t index, const struct jd_msg *msg) {
     const struct client *client = client_at(&core->clients, index);
     uint32_t job_index = find(core, client, msg->u.cancel.handle, msg->u.cancel.job);
@@ -58,7 +65,7 @@ void control_on_cancel(struct core *core, uint32_t index, const struct jd_msg *m
     bool cancelled = job_waits(job);
     answer(core, client, msg, cancelled);
     if (cancelled)
-        job_withdraw(core, job_index, "cancelled by its submitter");
+        job_withdraw(core, job_index, control_cancelled_by(core, index, job));
 }
 
 void control_on_abort(struct core *core, uint32_t index, const struct jd_msg *msg) {
@@ -93,7 +100,11 @@ void control_on_signal(struct core *core, uint32_t index, const struct jd_msg *m
                           jd_text("signals are for processes; a job of a pool can be killed"));
         return;
     }
-    if (!core->workers[job->worker].pid || signal->signal == 0) {
+    if (signal->signal == 0) {
+        client_emit_error(core, client, msg, JOBD_E_INVAL, jd_text("signals are 1 to 64"));
+        return;
+    }
+    if (!core->workers[job->worker].pid) {
         client_emit_error(core, client, msg, JOBD_E_STATE, jd_text("the process does not run yet"));
         return;
     }

@@ -87,14 +87,14 @@ void process_begin(struct core *core, uint32_t number) {
         window_dispatch(core, number, w->process, task_estimate_ns(task));
         return;
     }
-    process_failed(core, number, task_unknown_text(core, jd_text(task->name)));
+    process_failed(core, number, JOBD_E_NOTASK, task_unknown_text(core, jd_text(task->name)));
     worker_kill(core, number);
 }
 
-void process_failed(struct core *core, uint32_t number, jobd_bytes why) {
+void process_failed(struct core *core, uint32_t number, int error, jobd_bytes why) {
     struct worker *w = &core->workers[number];
     struct fate fate = {
-        .state = JOBD_JOB_FAILED, .error = JOBD_E_SYS, .pid = w->pid, .text = why, .status = 1};
+        .state = JOBD_JOB_FAILED, .error = error, .pid = w->pid, .text = why, .status = 1};
     uint32_t job = w->process;
     w->process = 0;
     if (job)
@@ -169,7 +169,7 @@ void process_died(struct core *core, const struct event *e, jobd_bytes why) {
         w->process = 0;
         end_unborn(core, job, e);
     } else if (!w->was_ready) {
-        process_failed(core, e->worker, why);
+        process_failed(core, e->worker, JOBD_E_SYS, why);
     }
     w->process = 0;
 }

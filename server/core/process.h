@@ -12,8 +12,9 @@ struct worker;
 
 void process_on_start(struct core *core, uint32_t client, const struct event *e);
 // ---- of the worker that was started for it ----
-void process_begin(struct core *core, uint32_t worker);                  // it is READY
-void process_failed(struct core *core, uint32_t worker, jobd_bytes why); // it did not start
+void process_begin(struct core *core, uint32_t worker); // it is READY
+void process_failed(struct core *core, uint32_t worker, int error,
+                    jobd_bytes why); // it did not start
 void process_end(struct core *core, uint32_t worker, const struct fate *fate);
 void process_died(struct core *core, const struct event *e, jobd_bytes how); // after process_end()
 void process_gone(struct core *core, uint32_t worker);

@@ -212,12 +212,14 @@ void window_take_back_all(struct core *core, uint32_t number) {
 static void on_won(struct core *core, uint32_t job_index, enum revoke_why why,
                    const struct slot_more *more) {
     struct job *job = job_at(&core->jobs, job_index);
+    if (job->flags & JOB_PROCESS)
+        process_withdraw(core, job_index);
     if (job->flags & JOB_OWNER_GONE) {
         job_end_cancelled(core, job_index, "its connection ended");
         return;
     }
     if (why == REVOKE_CANCEL) {
-        job_end_cancelled(core, job_index, "cancelled by its submitter");
+        job_end_cancelled(core, job_index, control_cancelled_by(core, more->asker, job));
         return;
     }
     if (why == REVOKE_STOP) {

@@ -144,7 +144,9 @@ void workers_on_spawn_failed(struct core *core, const struct event *e) {
     jd_log(JD_LOG_WARN, "worker.spawn_failed", "worker=%u errno=%d", e->worker, e->error);
     worker_set_state(core, e->worker, WORKER_EMPTY);
     if (w->process)
-        process_failed(core, e->worker, why);
+        process_failed(core, e->worker, JOBD_E_SYS, why);
+    else if (w->pool->is_single)
+        process_gone(core, e->worker);
     else
         pool_on_failed_start(core, w->pool, why);
 }
