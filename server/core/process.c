@@ -236,3 +236,16 @@ void process_on_output(struct core *core, const struct event *e) {
     for (uint32_t f = follow_first(core, job); f; f = follower_at(core, f)->next)
         tell_output(core, follower_at(core, f)->client, follower_at(core, f)->handle, e->text);
 }
+
+void process_on_paused(struct core *core, uint32_t index) {
+    bool hold = client_at(&core->clients, index)->paused;
+    for (uint32_t i = core->processes->workers; i; i = core->workers[i - 1].pool_next) {
+        const struct worker *w = &core->workers[i - 1];
+        if (!w->process || !process_has_output(core, w->process) ||
+            job_at(&core->jobs, w->process)->client != index)
+            continue;
+        struct effect *fx = core_emit(core, EFFECT_HOLD_OUTPUT);
+        fx->worker = i - 1;
+        fx->hold = hold;
+    }
+}

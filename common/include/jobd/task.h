@@ -51,8 +51,8 @@ typedef struct jobd_host {
      *  call; the client sees the newest report, at most 100 a second. Returns 0. */
     int (*progress)(jobd_task_ctx *ctx, double fraction, const char *note);
     /** Write one line to the job's log: level 0 error, 1 warning, 2 notice, 3 debug; cut at 1023
-     *  bytes. The daemon logs it and passes it on to who submitted the job. In an initializer, which
-     *  is no job, it goes to the worker's stderr. */
+     *  bytes. The daemon logs it and passes it on to who submitted the job. In an initializer, as
+     *  there is no job, it goes to the worker's stderr. */
     void (*log)(jobd_task_ctx *ctx, int level, const char *fmt, ...) JOBD_PRINTF(3, 4);
     /** Memory that is freed when fn returns, aligned for any type; NULL when out. */
     void *(*alloc)(jobd_task_ctx *ctx, size_t n);
@@ -78,27 +78,27 @@ typedef struct jobd_host {
      *           Their progress is not shown then.
      *  timeout_ms counts from the call. *ret is a view, valid until fn returns.
      *  Returns 0 | JOBD_E_TASK and its like (the first that failed, in order; those after it are
-     *  stopped; host->fail() was called with its words) | JOBD_E_CANCELLED (this job is asked to stop;
-     *  the others are stopped) | JOBD_E_TIMEOUT (so are they) | JOBD_E_INVAL | JOBD_E_NOTASK |
-     *  JOBD_E_MSGSIZE (arguments that fit no frame) | JOBD_E_RESULT_TOO_BIG (results of neighbours
-     *  travel together, and these fit no frame) | JOBD_E_LIMIT (over 32768 jobs) |
-     *  JOBD_E_NOTSUP (no such request) | JOBD_E_STATE (in an initializer) | JOBD_E_CLOSED (the daemon
-     *  is gone) | JOBD_E_NOMEM. */
+     *  stopped; host->fail() was called with its words) | JOBD_E_CANCELLED (this job is asked to
+     *  stop; the others are stopped) | JOBD_E_TIMEOUT (so are they) | JOBD_E_INVAL |
+     *  JOBD_E_NOTASK | JOBD_E_MSGSIZE (arguments that fit no frame) | JOBD_E_RESULT_TOO_BIG
+     *  (results of neighbours travel together, and these fit no frame) | JOBD_E_LIMIT (over 32768
+     *  jobs) | JOBD_E_NOTSUP (no such request) | JOBD_E_STATE (in an initializer) |
+     *  JOBD_E_CLOSED (the daemon is gone) | JOBD_E_NOMEM. */
     int (*call)(jobd_task_ctx *ctx, const char *what, jobd_bytes params, int64_t timeout_ms,
                 jobd_bytes *ret);
     /** Pipes: those that were given to the process that runs this task (jobd_process_options.pipes);
      *  others have none. */
     uint32_t (*n_pipes)(const jobd_task_ctx *ctx);
     /** Send one message, whole. Blocks while the other end does not read. The time is for its
-     *  beginning: a message that has begun is sent to its end, and if the job is asked to stop before
-     *  that the pipe is closed.
+     *  beginning: a message that has begun is sent to its end, and if the job is asked to stop
+     *  before that the pipe is closed.
      *  Returns 0 | JOBD_E_QCLOSED (the other end is gone) | JOBD_E_MSGSIZE (over 1 MiB; nothing was
      *  sent) | JOBD_E_TIMEOUT | JOBD_E_STATE (closed here) | JOBD_E_NOENT (no such pipe) |
      *  JOBD_E_PERM (this end only receives) | JOBD_E_CANCELLED (this job is asked to stop). */
     int (*pipe_send)(jobd_task_ctx *ctx, uint32_t pipe, jobd_bytes message, int64_t timeout_ms);
-    /** Receive one message, whole. *ret is a view, valid until the next receive or poll on that pipe.
-     *  Returns 0 | JOBD_E_QCLOSED (the other end is gone and nothing is left) | JOBD_E_PERM (this end
-     *  only sends) | JOBD_E_PROTO (what came is no message) | as pipe_send(). */
+    /** Receive one message, whole. *ret is a view, valid until the next receive or poll on that
+     *  pipe. Returns 0 | JOBD_E_QCLOSED (the other end is gone and nothing is left) | JOBD_E_PERM
+     *  (this end only sends) | JOBD_E_PROTO (what came is no message) | as pipe_send(). */
     int (*pipe_recv)(jobd_task_ctx *ctx, uint32_t pipe, int64_t timeout_ms, jobd_bytes *ret);
     /** Is there a message to receive, or the end? Returns 1 | 0 not within timeout_ms | as
      *  pipe_recv(). */
@@ -108,8 +108,8 @@ typedef struct jobd_host {
 } jobd_host;
 
 /** A task. args: one msgpack array, borrowed until fn returns. Returns 0 = done, negative = failed.
- *  It must not exit, fork without exec, block signals, use file descriptors 3 and 4, or keep ctx or
- *  args after it returns. */
+ *  It must not exit, fork without exec, block signals, use file descriptors above 2 that it did not
+ *  open, or keep ctx or args after it returns. */
 typedef int (*jobd_task_fn)(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args);
 
 enum {
