@@ -10,19 +10,12 @@
 
 TestSuite(ctl_jobs, .timeout = 120);
 
-static bool runs(const struct scene *s, const char *id) {
-    json_t *why = cli_well_json(s, ARGS("why", id, "--json"));
-    bool yes = strcmp(cli_text_of(why, "state"), "running") == 0;
-    json_decref(why);
-    return yes;
-}
-
 // The id of a detached job that runs until the gate opens.
 static char *occupy(const struct scene *s, const char *label) {
     char path[128];
     snprintf(path, sizeof path, "\"%s\"", s->gate);
     char *id = cli_output(s, ARGS("submit", "-dq", "demo.until", path, "--label", label));
-    TEST_UNTIL(runs(s, id));
+    TEST_UNTIL(cli_job_is(s, id, "running"));
     return id;
 }
 
