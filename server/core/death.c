@@ -69,6 +69,8 @@ struct death {
 static jobd_bytes usage_text(struct core *core, const struct worker_usage *u) {
     if (u->cpu_ns == 0 && u->max_rss_bytes == 0)
         return jd_text("");
+    if (u->max_rss_bytes == 0)
+        return core_text(core, "; it had used %.2f s of CPU", (double)u->cpu_ns * 1e-9);
     return core_text(core, "; it had used %.2f s of CPU and at most %.1f MiB",
                      (double)u->cpu_ns * 1e-9, (double)u->max_rss_bytes / 1048576.0);
 }

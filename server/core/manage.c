@@ -51,7 +51,7 @@ static int create(struct core *core, const struct jd_pool_create *p, jobd_bytes 
         *ret_text = task_unknown_text(core, p->initializer);
         return JOBD_E_NOTASK;
     }
-    int err = check_room(core, p->workers, ret_text);
+    int err = check_room(core, n_workers, ret_text);
     if (err)
         return err;
     memcpy(name, p->pool.data, p->pool.len);
@@ -59,7 +59,7 @@ static int create(struct core *core, const struct jd_pool_create *p, jobd_bytes 
     memcpy(initializer, p->initializer.data ? p->initializer.data : "", p->initializer.len);
     initializer[p->initializer.len] = '\0';
     struct core_pool spec = {.name = name,
-                             .n_workers = (uint32_t)p->workers,
+                             .n_workers = n_workers,
                              .n_threads = (uint32_t)p->threads,
                              .initializer = p->initializer.len ? initializer : NULL,
                              .init_args = p->init_args,
