@@ -37,9 +37,9 @@ static int check_room(struct core *core, uint64_t more, jobd_bytes *ret_text) {
 static int create(struct core *core, const struct jd_pool_create *p, jobd_bytes *ret_text) {
     char name[JD_NAME_MAX + 1], initializer[JD_NAME_MAX + 1];
     struct pool *pool;
-    if (!jd_name_ok(p->pool, JD_NAME_MAX / 2 - 1) || p->workers == 0) {
-        *ret_text =
-            jd_text("a pool needs a name of 1 to 63 bytes of [A-Za-z0-9._:/-] and a worker");
+    uint32_t n_workers = p->workers ? (uint32_t)p->workers : JD_MAX(core->cfg.n_cpus, 1u);
+    if (!jd_name_ok(p->pool, JD_NAME_MAX / 2 - 1)) {
+        *ret_text = jd_text("a pool needs a name of 1 to 63 bytes of [A-Za-z0-9._:/-]");
         return JOBD_E_INVAL;
     }
     if (pool_find(core, p->pool)) {
