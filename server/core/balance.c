@@ -6,6 +6,8 @@
 #include "state.h"
 
 void pool_unbalance(struct core *core, struct pool *pool) {
+    if (pool->is_single) // a process comes and goes with its one job
+        return;
     pool->is_unbalanced = true;
     core->is_unbalanced = true;
 }

@@ -112,6 +112,7 @@ void control_on_signal(struct core *core, uint32_t index, const struct jd_msg *m
         client_emit_error(core, client, msg, JOBD_E_STATE, jd_text("the process does not run yet"));
         return;
     }
+    core->workers[job->worker].was_signalled = true;
     struct effect *fx = core_emit(core, EFFECT_SIGNAL);
     fx->worker = job->worker;
     fx->signal = (int)signal->signal;

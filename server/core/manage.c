@@ -44,9 +44,9 @@ static bool may_be_task(const struct tasks *tasks, jobd_bytes name) {
 static int create(struct core *core, const struct jd_pool_create *p, jobd_bytes *ret_text) {
     char name[JD_NAME_MAX + 1], initializer[JD_NAME_MAX + 1];
     struct pool *pool;
-    if (!jd_name_ok(p->pool, JD_NAME_MAX / 2 - 1) || p->workers == 0) {
-        *ret_text =
-            jd_text("a pool needs a name of 1 to 63 bytes of [A-Za-z0-9._:/-] and a worker");
+    uint32_t n_workers = p->workers ? (uint32_t)p->workers : JD_MAX(core->cfg.n_cpus, 1u);
+    if (!jd_name_ok(p->pool, JD_NAME_MAX / 2 - 1)) {
+        *ret_text = jd_text("a pool needs a name of 1 to 63 bytes of [A-Za-z0-9._:/-]");
         return JOBD_E_INVAL;
     }
     if (pool_find(core, p->pool)) {
@@ -58,7 +58,7 @@ static int create(struct core *core, const struct jd_pool_create *p, jobd_bytes 
         *ret_text = task_unknown_text(core, p->initializer);
         return JOBD_E_NOTASK;
     }
-    int err = check_room(core, p->workers, ret_text);
+    int err = check_room(core, n_workers, ret_text);
     if (err)
         return err;
     memcpy(name, p->pool.data, p->pool.len);
@@ -66,7 +66,7 @@ static int create(struct core *core, const struct jd_pool_create *p, jobd_bytes 
     memcpy(initializer, p->initializer.data ? p->initializer.data : "", p->initializer.len);
     initializer[p->initializer.len] = '\0';
     struct core_pool spec = {.name = name,
-                             .n_workers = (uint32_t)p->workers,
+                             .n_workers = n_workers,
                              .n_threads = (uint32_t)p->threads,
                              .initializer = p->initializer.len ? initializer : NULL,
                              .init_args = p->init_args,

@@ -144,6 +144,20 @@ void pool_on_ready(struct pool *pool) {
     pool->failure[0] = '\0';
 }
 
+// Those whose turn is next hear why they wait.
+static void tell_waiters(struct core *core, const struct pool *pool) {
+    enum { TOLD_MAX = 16 };
+    int level = pool_level(pool);
+    uint32_t first = level >= 0 ? pool->ring[level] : 0, lane = first;
+    for (unsigned n = 0; lane && n < TOLD_MAX; n++) {
+        job_note(core, job_at(&core->jobs, lane_at(&core->clients, lane)->head), 0,
+                 core_text(core, "it waits: no worker of the pool '%s' is ready: %s", pool->name,
+                           pool->failure));
+        lane = lane_at(&core->clients, lane)->ring_next;
+        lane = lane == first ? 0 : lane;
+    }
+}
+
 void pool_on_failed_start(struct core *core, struct pool *pool, jobd_bytes why) {
     uint32_t n = ++pool->failed_starts;
     size_t len = JD_MIN(why.len, sizeof pool->failure - 1);
@@ -156,6 +170,8 @@ void pool_on_failed_start(struct core *core, struct pool *pool, jobd_bytes why) 
     delay_ns = delay_ns - delay_ns / 10 + core_random(core, delay_ns / 5); // +- 10 %
     pool->retry_ns = core->now_ns + delay_ns;
     pool_unbalance(core, pool);
+    if (pool->n_ready == 0)
+        tell_waiters(core, pool);
     if (n == POOL_FAILED_STARTS_MAX) {
         pool->degraded = true;
         jd_log(JD_LOG_ERROR, "pool.degraded", "pool=%s failed_starts=%u retry_s=%d", pool->name, n,

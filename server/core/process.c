@@ -163,15 +163,27 @@ int process_status(int status) {
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+// A signal that was asked for was faster than the start: it ends as one that was there already.
+static void end_unborn(struct core *core, uint32_t job, const struct event *e) {
+    struct fate fate = {.state = JOBD_JOB_CANCELLED,
+                        .error = JOBD_E_CANCELLED,
+                        .text = jd_text("a signal was faster than its start"),
+                        .status = process_status(e->status)};
+    job_end(core, job, &fate);
+}
+
 // What was not settled with its slot: it has ended by itself, or never begun.
 void process_died(struct core *core, const struct event *e, jobd_bytes why) {
     struct worker *w = &core->workers[e->worker];
-    struct process_end *end = w->ended;
+    struct process_end *end = w->ended; // stays: effects show its words and value
     uint32_t job = w->process;
     if (end) {
         end->fate.usage = &e->usage;
         w->process = 0;
         job_end(core, job, &end->fate);
+    } else if (!w->was_ready && w->was_signalled && WIFSIGNALED(e->status)) {
+        w->process = 0;
+        end_unborn(core, job, e);
     } else if (!w->was_ready) {
         process_failed(
             core, e->worker,
@@ -233,4 +245,17 @@ void process_on_output(struct core *core, const struct event *e) {
         tell_output(core, job->client, job->handle, e->text);
     for (uint32_t f = follow_first(core, job); f; f = follower_at(core, f)->next)
         tell_output(core, follower_at(core, f)->client, follower_at(core, f)->handle, e->text);
+}
+
+void process_on_paused(struct core *core, uint32_t index) {
+    bool hold = client_at(&core->clients, index)->paused;
+    for (uint32_t i = core->processes->workers; i; i = core->workers[i - 1].pool_next) {
+        const struct worker *w = &core->workers[i - 1];
+        if (!w->process || !process_has_output(core, w->process) ||
+            job_at(&core->jobs, w->process)->client != index)
+            continue;
+        struct effect *fx = core_emit(core, EFFECT_HOLD_OUTPUT);
+        fx->worker = i - 1;
+        fx->hold = hold;
+    }
 }

@@ -29,5 +29,7 @@ void process_withdraw(struct core *core, uint32_t job);
 void process_on_log(struct core *core, uint32_t worker, const struct jd_task_log *log);
 void process_on_pid(struct core *core, uint32_t worker, const struct jd_pid *pid);
 void process_on_output(struct core *core, const struct event *e);
+// The client reads what it is sent, or not: its processes that write must wait meanwhile.
+void process_on_paused(struct core *core, uint32_t client);
 
 #endif

@@ -28,6 +28,7 @@ int worker_take(struct core *core, struct pool *pool) {
     w->retiring = w->parked = w->free_start = false;
     w->process = 0;
     w->pid = 0;
+    w->jobs_done = w->deaths = 0;
     w->pool_next = 0;
     uint32_t *link = &pool->workers; // at the end: numbers of a pool are in order at first
     while (*link)
@@ -88,7 +89,8 @@ void worker_start(struct core *core, uint32_t number) {
     struct worker *w = &core->workers[number];
     if (!w->free_start)
         pool_count_start(core, w->pool);
-    w->was_ready = w->we_killed = w->is_broken = w->stuck = w->free_start = false;
+    w->was_ready = w->we_killed = w->is_broken = w->init_failed = w->stuck = w->free_start = false;
+    w->was_signalled = false;
     w->seq = w->taken = 0;
     w->results = w->results_at_sample = 0;
     w->n_given = 0;
@@ -172,6 +174,18 @@ void worker_broken(struct core *core, uint32_t number, jobd_bytes why) {
     w->we_killed = w->was_ready; // before that it is a failed start like any other
 }
 
+static void init_failed(struct core *core, uint32_t number, jobd_bytes why) {
+    char quoted[256];
+    struct worker *w = &core->workers[number];
+    snprintf(w->pool->failure, sizeof w->pool->failure, "%.*s", (int)why.len,
+             (const char *)why.data);
+    jd_log(JD_LOG_WARN, "worker.init_failed", "pool=%s worker=%u pid=%u why=%s", w->pool->name,
+           number, w->pid, jd_log_quote(quoted, sizeof quoted, why));
+    worker_kill(core, number);
+    w->init_failed = true;
+    w->we_killed = false; // it is a failed start
+}
+
 static struct effect *send(struct core *core, uint32_t number, enum jd_shape shape, enum jd_op op) {
     struct effect *fx = core_emit(core, EFFECT_WORKER_SEND);
     fx->worker = number;
@@ -200,9 +214,9 @@ static void initialize(struct core *core, uint32_t number) {
     const struct task *task = &core->tasks.list[pool->initializer];
     static const uint8_t no_args[] = {0x90};
     if (!task->known) {
-        worker_broken(core, number,
-                      core_text(core, "its initializer: %s",
-                                (const char *)task_unknown_text(core, jd_text(task->name)).data));
+        init_failed(core, number,
+                    core_text(core, "its initializer: %s",
+                              (const char *)task_unknown_text(core, jd_text(task->name)).data));
         return;
     }
     worker_set_state(core, number, WORKER_INIT);
@@ -228,9 +242,9 @@ static void on_initialized(struct core *core, uint32_t number, const struct jd_m
     }
     jobd_bytes text = msg->text.len ? msg->text : jd_text(jobd_strerror(msg->error));
     const char *task = core->tasks.list[w->pool->initializer].name;
-    worker_broken(core, number,
-                  core_text(core, "its initializer '%s' failed: %.*s", task,
-                            (int)JD_MIN(text.len, (size_t)JD_TEXT_MAX), (const char *)text.data));
+    init_failed(core, number,
+                core_text(core, "its initializer '%s' failed: %.*s", task,
+                          (int)JD_MIN(text.len, (size_t)JD_TEXT_MAX), (const char *)text.data));
 }
 
 static void on_hello(struct core *core, uint32_t number, const struct jd_msg *msg) {

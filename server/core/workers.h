@@ -88,12 +88,14 @@ struct worker {
     uint8_t state;
     uint8_t n_threads;
     bool was_ready;
-    bool retiring;   // gets no more jobs and goes when it has none, and is replaced
-    bool parked;     // gets no more jobs: a slot that was lent has come back
-    bool free_start; // it replaces a worker that we killed
-    bool we_killed;  // SIGKILL was ours
-    bool is_broken;  // because of what it sent
-    bool stuck;      // no result since the last sample, with something out
+    bool retiring;      // gets no more jobs and goes when it has none, and is replaced
+    bool parked;        // gets no more jobs: a slot that was lent has come back
+    bool free_start;    // it replaces a worker that we killed
+    bool we_killed;     // SIGKILL was ours
+    bool was_signalled; // of a process: by a client
+    bool is_broken;     // because of what it sent
+    bool init_failed;   // because its initializer did
+    bool stuck;         // no result since the last sample, with something out
     uint32_t pid;
     uint32_t idle_next, idle_prev; // number + 1; only while it has a thread free
     bool idle;
