@@ -90,7 +90,7 @@ void sim_job_dispatched(struct sim *sim, uint32_t worker, const struct jd_run *r
     SIM_CHECK(sim, w->alive && w->said_hello && run->task < SIM_TASKS && !job->unknown);
     SIM_CHECK(sim, job->id == run->job && !job->out && !job->ended);
     SIM_CHECK(sim, w->process == job->process && w->n_pipes == job->n_pipes);
-    SIM_CHECK(sim, w->out[run->slot].seq == 0 && run->chunk > 0 == job->chunk);
+    SIM_CHECK(sim, w->out[run->slot].seq == 0 && (run->chunk > 0) == job->chunk);
     if (!job->touched_by_liar) {
         SIM_CHECK(sim, sim->now_ns >= job->not_before_ns);
         SIM_CHECK(sim, !job->deadline_ns || sim->now_ns < job->deadline_ns);
@@ -242,10 +242,10 @@ void sim_job_done(struct sim *sim, uint32_t index, const struct jd_job_done *d) 
     check_reason(sim, job, d);
     if (job->process)
         check_process(sim, job, d);
-    bool has_value = d->state == JOBD_JOB_DONE ||
-                     (job->chunk && d->state == JOBD_JOB_FAILED && job->failures > 0);
     if (d->value.len == 0 && (told || job->detached)) // it was kept without
         return;
-    SIM_CHECK(sim, d->value.len == (has_value ? sizeof name : 0));
-    SIM_CHECK(sim, !has_value || memcmp(d->value.data, &name, sizeof name) == 0); // its own
+    bool partial = job->chunk && job->failures > 0; // of a chunk, what came before the failure
+    SIM_CHECK(sim, d->value.len == sizeof name || (d->value.len == 0 && d->error));
+    SIM_CHECK(sim, d->value.len == 0 || !d->error || partial);
+    SIM_CHECK(sim, d->value.len == 0 || memcmp(d->value.data, &name, sizeof name) == 0);
 }

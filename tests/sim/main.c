@@ -79,6 +79,8 @@ int main(int argc, char **argv) {
         return 2;
     }
     sim.verbose = o.verbose;
+    if (o.verbose)
+        setvbuf(stdout, NULL, _IOLBF, 0);
     printf("first seed %llu, %llu schedules of %llu steps\n", (unsigned long long)o.first,
            (unsigned long long)o.schedules, (unsigned long long)o.steps);
     fflush(stdout);
