@@ -30,7 +30,7 @@ static bool give_up(struct core *core, uint32_t index, uint32_t job_index,
     answer(core, client, msg, true);
     struct effect *fx = client_emit_event(core, client, JD_OP_JOB_DONE);
     fx->msg.u.job_done = (struct jd_job_done){
-        .handle = handle,
+        .handle = client_wire_handle(client, handle),
         .state = JOBD_JOB_CANCELLED,
         .error = (uint64_t)-JOBD_E_CANCELLED,
         .text = jd_text("cancelled here; others wait for the job, so it goes on")};
@@ -114,7 +114,7 @@ void attach_tell(struct core *core, uint32_t index, uint32_t handle, uint64_t id
     jobd_bytes value = {k->value, k->value_bytes};
     bool fits = value.len <= client->max_value;
     fx->msg.u.job_done = (struct jd_job_done){
-        .handle = handle,
+        .handle = client_wire_handle(client, handle),
         .state = fits ? k->state : JOBD_JOB_FAILED,
         .pid = k->pid,
         .run_ns = k->run_ns,

@@ -83,6 +83,30 @@ void sim_check_step(struct sim *sim) {
     sim->any_ended = false;
 }
 
+void sim_explain(const struct sim *sim) {
+    const struct core *core = sim->core;
+    fprintf(stderr, "jobs %u, followers %u, timers %u, keys %u, kept %u, clients %u, drains %u\n",
+            core->jobs.slab.used, core->followers.used, core->timers.n, core->keys.slab.used,
+            core->kept.owned.n + core->kept.detached.n, core->clients.slab.used, core->drains.used);
+    for (uint32_t i = 0; i < core->n_pools; i++) {
+        const struct pool *p = core->pools[i];
+        if (p)
+            fprintf(stderr,
+                    "pool %s: deleting %d draining %d paused %d, jobs %u queued %u out %u, "
+                    "workers %u all %u ready %u starting %u empty %u retiring %u parked %u lent "
+                    "%u resuming %u, shares %u\n",
+                    p->name, p->deleting, p->draining, p->paused, p->n_jobs, p->n_queued, p->n_out,
+                    p->n_workers, p->n_all, p->n_ready, p->n_starting, p->n_empty, p->n_retiring,
+                    p->n_parked, p->n_lent, p->n_resuming, p->n_shares);
+    }
+    for (uint32_t i = 0; i < sim->cfg.max_workers; i++)
+        fprintf(stderr,
+                "worker %u: alive %d claimed %u inbox %u batch %u done %u deaf %d liar %d\n", i,
+                sim->worker[i].alive, sim->worker[i].n_claimed, sim->worker[i].inbox.n,
+                sim->worker[i].batch.n, sim->worker[i].done.n, sim->worker[i].deaf,
+                sim->worker[i].liar);
+}
+
 static bool pool_is_quiet(const struct pool *pool) {
     bool full = pool->n_all == pool->n_workers || pool->is_lazy;
     return !pool->deleting && pool->n_lent == 0 && pool->n_parked == 0 && pool->n_retiring == 0 &&

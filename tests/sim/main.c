@@ -21,6 +21,7 @@ _Noreturn void sim_fail(const struct sim *sim, const char *file, int line, const
     fprintf(stderr, "seed %llu, step %llu; replay: jobd-sim --seed %llu --verbose\n",
             (unsigned long long)sim->seed, (unsigned long long)sim->steps,
             (unsigned long long)sim->seed);
+    sim_explain(sim);
     abort();
 }
 

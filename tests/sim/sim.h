@@ -217,6 +217,7 @@ uint32_t sim_job_futures(const struct sim *sim, uint32_t job);
 void sim_check_dispatch(struct sim *sim, uint32_t worker, uint64_t id);
 void sim_check_step(struct sim *sim);
 void sim_check_end(const struct sim *sim);
+void sim_explain(const struct sim *sim); // what is left, to stderr
 bool sim_no_jobs(const struct sim *sim);
 bool sim_is_quiet(const struct sim *sim);
 bool sim_core_has(const struct sim *sim, uint64_t id); // a job that has not ended
