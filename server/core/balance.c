@@ -1,6 +1,6 @@
 // As many workers as wanted. A pool wants its number of workers, and one more for each slot that is lent
-// by a worker of one thread. What is too much goes as soon as it has nothing to do; what is to be
-// replaced goes when the one that replaces it is there.
+// by a worker of one thread. What is too much, or is to be replaced, goes as soon as it has nothing to
+// do.
 #include "log.h"
 #include "pools.h"
 #include "state.h"
@@ -10,12 +10,17 @@ void pool_unbalance(struct core *core, struct pool *pool) {
     core->is_unbalanced = true;
 }
 
-static uint32_t wanted(const struct pool *pool) {
+static uint32_t wanted(const struct core *core, const struct pool *pool) {
     if (pool->is_single || pool->deleting)
         return 0;
     if (pool->is_lazy && pool->n_jobs == 0 && pool->n_all == 0)
         return 0;
-    return pool->n_workers + (pool->n_threads == 1 ? pool->n_lent + pool->n_parked : 0);
+    if (pool->n_threads > 1)
+        return pool->n_workers;
+    uint32_t lent = 0; // by those that stay: the others have been replaced
+    for (uint32_t i = pool->n_lent ? pool->workers : 0; i; i = core->workers[i - 1].pool_next)
+        lent += core->workers[i - 1].n_lent > 0 && !core->workers[i - 1].retiring;
+    return pool->n_workers + lent + pool->n_parked;
 }
 
 // Starts workers that are EMPTY, some of them in the next step.
@@ -59,11 +64,8 @@ static uint32_t least_useful(const struct core *core, const struct pool *pool) {
     return best;
 }
 
-// Those that retire and have nothing left to do; if something is to replace them, not before it can.
-static void let_go(struct core *core, struct pool *pool, uint32_t want) {
-    uint32_t serving = 0;
-    for (uint32_t i = pool->workers; i; i = core->workers[i - 1].pool_next)
-        serving += core->workers[i - 1].state == WORKER_READY && !core->workers[i - 1].retiring;
+// Those that retire and have nothing left to do.
+static void let_go(struct core *core, struct pool *pool) {
     for (uint32_t i = pool->workers, next; i; i = next) {
         struct worker *w = &core->workers[i - 1];
         next = w->pool_next;
@@ -71,7 +73,7 @@ static void let_go(struct core *core, struct pool *pool, uint32_t want) {
             continue;
         if (w->state == WORKER_EMPTY)
             worker_give(core, i - 1);
-        else if (w->state == WORKER_READY && w->n_out == 0 && serving >= want)
+        else if (w->state == WORKER_READY && w->n_out == 0)
             worker_hang_up(core, i - 1);
         else if (w->state == WORKER_STARTING || w->state == WORKER_INIT)
             worker_kill(core, i - 1);
@@ -79,10 +81,10 @@ static void let_go(struct core *core, struct pool *pool, uint32_t want) {
 }
 
 static void balance(struct core *core, struct pool *pool) {
-    uint32_t want = wanted(pool);
-    pool->is_unbalanced = false;
-    while (pool->n_all - pool->n_retiring < want && worker_take(core, pool) >= 0) {
-    }
+    uint32_t want = wanted(core, pool);
+    pool->is_unbalanced = pool->is_short = false;
+    while (pool->n_all - pool->n_retiring < want && !pool->is_short)
+        pool->is_short = worker_take(core, pool) < 0;
     while (pool->n_all - pool->n_retiring > want) {
         uint32_t i = least_useful(core, pool);
         if (!i)
@@ -90,7 +92,7 @@ static void balance(struct core *core, struct pool *pool) {
         worker_retire(core, i - 1, true);
     }
     start_some(core, pool);
-    let_go(core, pool, want);
+    let_go(core, pool);
     if (pool->deleting && pool->n_jobs == 0 && pool->n_all == 0 && pool->n_shares == 0)
         pool_drop(core, pool);
 }
@@ -102,6 +104,7 @@ void balance_run(struct core *core) {
     for (uint32_t i = 0; i < core->n_pools; i++)
         if (core->pools[i] && core->pools[i]->is_unbalanced)
             balance(core, core->pools[i]);
+    core->more |= core->is_unbalanced; // one has let go what another wants
 }
 
 // A worker that was parked, because its slot came back, is let go when it was not needed for a while.

@@ -33,6 +33,7 @@ struct pool {
     uint32_t n_retiring, n_parked;
     uint32_t idle;      // workers with a free thread, last used first: number + 1
     bool is_unbalanced; // its workers are not as wanted, or that is not known
+    bool is_short;      // it wants a number, and all are in use
 
     uint64_t levels[LEVELS / 64]; // bit set = there is a ring
     uint32_t ring[LEVELS];        // a lane with queued jobs that may run; 0 = none
@@ -58,6 +59,11 @@ struct pool {
 
 static inline bool pool_takes_jobs(const struct pool *pool) {
     return !pool->draining && !pool->deleting;
+}
+// May one more job compute? Workers that retire end what they have begun while those that replace them
+// are there already: together they have no more slots than the pool.
+static inline bool pool_has_slot(const struct pool *pool) {
+    return pool->n_retiring == 0 || pool->n_out - pool->n_lent < pool->n_workers * pool->n_threads;
 }
 // The ring of the smallest priority, or -1.
 static inline int pool_level(const struct pool *pool) {

@@ -58,6 +58,9 @@ void worker_give(struct core *core, uint32_t number) {
     core->free_numbers = number + 1;
     if (pool->deleting)
         pool_unbalance(core, pool);
+    for (uint32_t i = 0; i < core->n_pools; i++)
+        if (core->pools[i] && core->pools[i]->is_short)
+            pool_unbalance(core, core->pools[i]);
 }
 
 // ---- life ----

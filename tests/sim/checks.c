@@ -43,17 +43,18 @@ void sim_check_dispatch(struct sim *sim, uint32_t worker, uint64_t id) {
     sim->dispatched[pool->number] = JD_MAX(sim->dispatched[pool->number], level);
 }
 
-// A job that computes has a slot of its pool.
+// A job that computes has a slot of its pool; where the pool became smaller, what runs may end.
 static void check_slots(struct sim *sim, const struct pool *pool) {
+    uint32_t *most = &sim->most_busy[pool->number], slots = pool->n_workers * pool->n_threads;
     uint32_t n = 0;
     for (uint32_t i = pool->workers; i; i = sim->core->workers[i - 1].pool_next) {
         const struct sim_worker *w = &sim->worker[i - 1];
         uint32_t busy = w->alive ? sim_threads_busy(w) : 0;
         SIM_CHECK(sim, busy <= w->n_threads);
-        n += sim->core->workers[i - 1].retiring ? 0 : busy;
+        n += busy;
     }
-    bool changing = pool->is_unbalanced || sim->core->more || sim->stopping;
-    SIM_CHECK(sim, n <= pool->n_workers * pool->n_threads || changing || pool->is_single);
+    *most = n <= slots ? slots : JD_MAX(*most, slots);
+    SIM_CHECK(sim, n <= *most || pool->is_single);
 }
 
 static void check_futures(struct sim *sim) {
@@ -71,8 +72,10 @@ static void check_futures(struct sim *sim) {
 void sim_check_step(struct sim *sim) {
     for (uint32_t i = 0; i < sim->core->n_pools; i++) {
         const struct pool *pool = sim->core->pools[i];
-        if (!pool)
+        if (!pool) {
+            sim->most_busy[i] = 0;
             continue;
+        }
         check_slots(sim, pool);
         // What could have been started has no smaller priority than what was.
         int level = pool_level(pool);

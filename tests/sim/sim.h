@@ -173,8 +173,9 @@ struct sim {
     uint32_t n_jobs, next_pid;
     struct sim_limit limit[SIM_LIMITS];
     uint32_t n_limits;
-    uint32_t adopted[SIM_NUMBERS]; // descriptors that wait for its next process
-    int dispatched[JD_POOLS_MAX];  // in this step: the largest level; -1 = nothing
+    uint32_t adopted[SIM_NUMBERS];    // descriptors that wait for its next process
+    int dispatched[JD_POOLS_MAX];     // in this step: the largest level; -1 = nothing
+    uint32_t most_busy[JD_POOLS_MAX]; // jobs that may compute at once
     struct sim_pending revoked[SIM_PENDING], others[SIM_PENDING];
     uint32_t n_revoked, n_others;
     uint64_t trace; // hash of everything that came out: the same seed gives the same trace
