@@ -61,6 +61,7 @@ static void check_futures(struct sim *sim) {
     for (unsigned i = 0; i < SIM_CLIENTS; i++)
         for (unsigned h = 0; h < SIM_HANDLES; h++)
             SIM_CHECK(sim, sim->client[i].future[h].expect != EXPECT_DONE ||
+                               sim->client[i].closing ||
                                !sim->job[sim->client[i].future[h].job].ended);
     for (unsigned i = 0; i < SIM_NUMBERS; i++)
         for (unsigned t = 0; t < sim->worker[i].n_claimed; t++)
