@@ -1,6 +1,6 @@
 // As many workers as wanted. A pool wants its number of workers, and one more for each slot that is lent
-// by a worker of one thread. What is too much goes as soon as it has nothing to do; what is to be
-// replaced goes when the one that replaces it is there.
+// by a worker of one thread. What is too much, or is to be replaced, goes as soon as it has nothing to
+// do.
 #include "log.h"
 #include "pools.h"
 #include "state.h"
@@ -145,6 +145,7 @@ void balance_run(struct core *core) {
     for (uint32_t i = 0; i < core->n_pools; i++)
         if (core->pools[i] && core->pools[i]->is_unbalanced)
             balance(core, core->pools[i]);
+    core->more |= core->is_unbalanced; // one has let go what another wants
 }
 
 // A worker that was parked, because its slot came back, is let go when it was not needed for a while.

@@ -171,7 +171,7 @@ static bool start_one(struct core *core, struct pool *pool, uint32_t lane) {
         return true;
     }
     uint32_t est_ns = task_estimate_ns(task);
-    int worker = pick_worker(core, pool, job, est_ns);
+    int worker = pool_has_slot(pool) ? pick_worker(core, pool, job, est_ns) : -1;
     if (worker < 0)
         return false;
     sched_remove(core, index);

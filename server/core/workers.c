@@ -30,6 +30,7 @@ int worker_take(struct core *core, struct pool *pool) {
     w->pid = 0;
     w->jobs_done = w->deaths = 0;
     w->pool_next = 0;
+    window_init(w);                  // it may be let go before it was ever started
     uint32_t *link = &pool->workers; // at the end: numbers of a pool are in order at first
     while (*link)
         link = &core->workers[*link - 1].pool_next;

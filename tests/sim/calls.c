@@ -117,8 +117,10 @@ static void on_reply(struct sim *sim, uint32_t i, const struct jd_msg *msg) {
     struct sim_worker *w = &sim->worker[i];
     if (msg->id >= 1000) {
         struct sim_thread *t = sim_thread_at(w, w->thread_asking);
-        SIM_CHECK(sim, t != NULL);
-        on_child_reply(sim, t, msg);
+        bool refused = msg->error && msg->op != JD_OP_SUBMIT;
+        SIM_CHECK(sim, w->liar || (t && !refused));
+        if (t && !refused)
+            on_child_reply(sim, t, msg);
         return;
     }
     struct sim_thread *t = w->thread;

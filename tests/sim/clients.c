@@ -33,7 +33,7 @@ static void say_hello(struct sim *sim, struct sim_client *c) {
     c->next_request = 0;
     sim_client_send(sim, c, &msg, (struct sim_asked){0});
     c->open = good && c->connected && !c->closing;
-    if (c->open)
+    for (unsigned n = 0; n < 3 && c->open && !c->closing; n++)
         sim_request_executor(sim, c);
 }
 

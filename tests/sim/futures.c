@@ -30,6 +30,8 @@ void sim_future_submit(struct sim *sim, struct sim_client *c) {
         return;
     s->handle = any_handle(sim);
     s->executor = sim_below(&sim->rng, SIM_EXECUTORS);
+    while (!c->executor[s->executor].open && !sim_chance(&sim->rng, 200))
+        s->executor = sim_below(&sim->rng, SIM_EXECUTORS);
     if (!s->detached)
         sim->job[job].limit = c->executor[s->executor].limit;
     sim_client_send(sim, c, &msg, ask_for(c, (uint32_t)s->handle, job));

@@ -242,10 +242,9 @@ void sim_job_done(struct sim *sim, uint32_t index, const struct jd_job_done *d) 
     check_reason(sim, job, d);
     if (job->process)
         check_process(sim, job, d);
-    bool has_value = d->state == JOBD_JOB_DONE ||
-                     (job->chunk && d->state == JOBD_JOB_FAILED && job->failures > 0);
-    if (d->value.len == 0 && (told || job->detached)) // it was kept without
+    if (d->value.len == 0 && (told || job->detached || job->abandoned)) // kept without
         return;
-    SIM_CHECK(sim, d->value.len == (has_value ? sizeof name : 0));
-    SIM_CHECK(sim, !has_value || memcmp(d->value.data, &name, sizeof name) == 0); // its own
+    SIM_CHECK(sim, d->value.len == sizeof name || (d->value.len == 0 && d->error));
+    SIM_CHECK(sim, d->value.len == 0 || !d->error || job->chunk); // what came before the failure
+    SIM_CHECK(sim, d->value.len == 0 || memcmp(d->value.data, &name, sizeof name) == 0);
 }

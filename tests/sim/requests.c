@@ -4,9 +4,9 @@
 #include "sim.h"
 
 static const char *any_pool(struct sim *sim) {
-    static const char *const names[] = {"default", "default", "default", "threads", "conf",
-                                        "init",    "p0",      "p1",      "p2",      "processes"};
-    return names[sim_below(&sim->rng, JD_LEN(names))];
+    static const char *const names[] = {"default", "threads", "conf", "init",
+                                        "p0",      "p1",      "p2",   "processes"};
+    return sim_chance(&sim->rng, 400) ? names[0] : names[sim_below(&sim->rng, JD_LEN(names))];
 }
 
 void sim_request_executor(struct sim *sim, struct sim_client *c) {

@@ -173,8 +173,9 @@ struct sim {
     uint32_t n_jobs, next_pid;
     struct sim_limit limit[SIM_LIMITS];
     uint32_t n_limits;
-    uint32_t adopted[SIM_NUMBERS]; // descriptors that wait for its next process
-    int dispatched[JD_POOLS_MAX];  // in this step: the largest level; -1 = nothing
+    uint32_t adopted[SIM_NUMBERS];    // descriptors that wait for its next process
+    int dispatched[JD_POOLS_MAX];     // in this step: the largest level; -1 = nothing
+    uint32_t most_busy[JD_POOLS_MAX]; // jobs that may compute at once
     struct sim_pending revoked[SIM_PENDING], others[SIM_PENDING];
     uint32_t n_revoked, n_others;
     uint64_t trace; // hash of everything that came out: the same seed gives the same trace
@@ -217,6 +218,7 @@ uint32_t sim_job_futures(const struct sim *sim, uint32_t job);
 void sim_check_dispatch(struct sim *sim, uint32_t worker, uint64_t id);
 void sim_check_step(struct sim *sim);
 void sim_check_end(const struct sim *sim);
+void sim_explain(const struct sim *sim); // what is left, to stderr
 bool sim_no_jobs(const struct sim *sim);
 bool sim_is_quiet(const struct sim *sim);
 bool sim_core_has(const struct sim *sim, uint64_t id); // a job that has not ended

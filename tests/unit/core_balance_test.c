@@ -185,8 +185,9 @@ Test(core_balance, or_when_it_holds_too_much_memory) {
     cr_expect_eq(world_revoked(&w, true), next.run.slot, "what it has not begun goes elsewhere");
     world_start(&w);
     cr_expect_eq(world_count(&w, EFFECT_HANG_UP), 0u, "what it runs may end");
-    cr_expect_neq(world_take_run(&w).worker, run.worker);
+    cr_expect_eq(world_count(&w, EFFECT_DISPATCH), 0u, "and has the pool's only slot until then");
     world_result(&w, &run, 1);
+    cr_expect_neq(world_take_run(&w).worker, run.worker);
     cr_expect_eq(leave(), run.worker);
     world_free(&w);
 }

@@ -115,9 +115,6 @@ Test(core_manage, what_is_no_pool) {
     p.pool = jd_text(name);
     expect_refused(create_msg(p), JOBD_E_INVAL, "of 1 to 63 bytes");
     p = gpu;
-    p.workers = 0;
-    expect_refused(create_msg(p), JOBD_E_INVAL, "and a worker");
-    p = gpu;
     p.initializer = jd_text("onze");
     expect_refused(create_msg(p), JOBD_E_NOTASK, "did you mean 'once'?");
     cr_expect_not(there_is("gpu"));
