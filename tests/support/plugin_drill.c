@@ -113,6 +113,18 @@ static int die_midway(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args
     return raise(SIGABRT);
 }
 
+static void crash(void) {
+    signal(SIGABRT, SIG_DFL);
+    abort();
+}
+
+// The worker ends in good order, until then.
+static int crash_at_exit(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
+    (void)args;
+    return atexit(crash) == 0 ? give_i64(host, ctx, getpid())
+                              : host->fail(ctx, "no_room", "too many handlers");
+}
+
 // The stack, a page at a time.
 static int deeper(const volatile bool *stop) {
     volatile char page[FRAME_BYTES];
@@ -235,6 +247,7 @@ static const jobd_task_def tasks[] = {
     {"drill.mark_until", mark, JOBD_TASK_CANCELLABLE, "[path, n, gate] -> n * n, at the gate"},
     {"drill.die", die, 0, "[n] -> n; below 0 it dies of signal -n"},
     {"drill.exit", exit_with, 0, "[status] -> never: ends the process so"},
+    {"drill.crash_at_exit", crash_at_exit, 0, "[] -> process id; its clean end will be a crash"},
     {"drill.die_midway", die_midway, 0, "[] -> never: SIGABRT at 42 %, after two lines"},
     {"drill.flaky", flaky, 0, "[n] -> the number of its run; the first n fail"},
     {"drill.grow", grow, 0, "[n] -> process id; n bytes are never given back"},
