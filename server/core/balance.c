@@ -93,7 +93,10 @@ static void balance(struct core *core, struct pool *pool) {
     }
     start_some(core, pool);
     let_go(core, pool, want);
-    if (pool->deleting && pool->n_jobs == 0 && pool->n_all == 0 && pool->n_shares == 0)
+    if (!pool->deleting || pool->n_jobs > 0 || pool->n_all > 0)
+        return;
+    shares_of_nobody_free(core, pool);
+    if (pool->n_shares == 0)
         pool_drop(core, pool);
 }
 

@@ -124,7 +124,9 @@ void share_give(struct core *core, uint32_t share); // one executor less
 uint32_t share_lane(struct core *core, uint32_t share, int64_t priority);
 // Jobs of the share came to be out, or ended: it may have reached its limit, or be below it again.
 void share_out(struct core *core, uint32_t share, int change);
-void shares_free(struct core *core, struct client *client);         // nothing is in them
+void shares_free(struct core *core, struct client *client); // nothing is in them
+// The same for what detached jobs had in a pool that is deleted: their client never goes.
+void shares_of_nobody_free(struct core *core, const struct pool *pool);
 void shares_update(struct core *core, const struct client *client); // paused or not any more
 
 // ---- requests about jobs (submit.c, control.c) ----

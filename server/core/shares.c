@@ -72,20 +72,40 @@ void shares_update(struct core *core, const struct client *client) {
         update(core, share_at(&core->clients, s));
 }
 
-void shares_free(struct core *core, struct client *client) {
+// Nothing is in it.
+static void free_share(struct core *core, uint32_t index) {
     struct clients *c = &core->clients;
+    struct share *share = share_at(c, index);
+    while (share->lanes) {
+        uint32_t lane = share->lanes;
+        JD_ASSERT(lane_at(c, lane)->n == 0 && !lane_at(c, lane)->ring_next);
+        share->lanes = lane_at(c, lane)->next;
+        jd_slab_give(&c->lanes, lane);
+    }
+    if (--share->pool->n_shares == 0 && share->pool->deleting)
+        pool_unbalance(core, share->pool);
+    jd_slab_give(&c->shares, index);
+}
+
+void shares_free(struct core *core, struct client *client) {
     while (client->shares) {
         uint32_t index = client->shares;
+        client->shares = share_at(&core->clients, index)->next;
+        free_share(core, index);
+    }
+}
+
+void shares_of_nobody_free(struct core *core, const struct pool *pool) {
+    struct clients *c = &core->clients;
+    uint32_t *link = &client_at(c, core->nobody)->shares;
+    while (*link) {
+        uint32_t index = *link;
         struct share *share = share_at(c, index);
-        while (share->lanes) {
-            uint32_t lane = share->lanes;
-            JD_ASSERT(lane_at(c, lane)->n == 0 && !lane_at(c, lane)->ring_next);
-            share->lanes = lane_at(c, lane)->next;
-            jd_slab_give(&c->lanes, lane);
+        if (share->pool != pool) {
+            link = &share->next;
+            continue;
         }
-        client->shares = share->next;
-        if (--share->pool->n_shares == 0 && share->pool->deleting)
-            pool_unbalance(core, share->pool);
-        jd_slab_give(&c->shares, index);
+        *link = share->next;
+        free_share(core, index);
     }
 }
