@@ -10,8 +10,7 @@ static const struct ctl_syntax syntax = {
                     "code 1; \"jobctl kill\" stops it.\n\n"
                     "  jobctl cancel 12\n"
                     "  jobctl cancel 3-9 12,14\n"
-                    "  jobctl list --state queued --label nightly --json | jq .job | "
-                    "jobctl cancel -\n"},
+                    "  jobctl list -s queued --json | jq .job | jobctl cancel -\n"},
     .n_least = 1,
     .n_most = CTL_MANY,
 };

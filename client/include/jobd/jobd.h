@@ -680,7 +680,8 @@ typedef struct jobd_pool_options {
     jobd_bytes init_args;    /**< of the initializer, one msgpack array; default [] */
     uint64_t recycle_jobs;   /**< a worker is replaced after so many jobs; default never */
     uint64_t recycle_rss_bytes; /**< or when it holds more memory; default never */
-    uint32_t max_lent; /**< slots that may be lent at once by tasks that call; default workers */
+    uint32_t max_lent; /**< slots that may be lent at once by tasks that call; default workers
+                            times threads */
 } jobd_pool_options;
 
 /** Create a named pool, for every program of the machine.
