@@ -22,7 +22,7 @@ static int show(struct ctl *ctl, uint64_t id, bool cancelled) {
     if (cancelled)
         printf("job %" PRIu64 " is cancelled\n", id);
     else
-        printf("job %" PRIu64 " is not: it runs, has ended, or is none\n", id);
+        printf("job %" PRIu64 " is not cancelled: it runs, has ended, or is none\n", id);
     return CTL_DONE;
 }
 
