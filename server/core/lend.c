@@ -48,7 +48,8 @@ static int lend(struct core *core, uint32_t number, uint32_t index) {
     uint32_t most = pool->max_lent ? pool->max_lent : pool->n_workers * pool->n_threads;
     if (w->slot[index].has_more && w->more[index].lent)
         return JOBD_E_STATE;
-    if (pool->n_lent >= most || pool->is_single || core->stopping)
+    bool replaced = w->n_threads > 1 || pool->n_parked > 0 || worker_can_take(core);
+    if (pool->n_lent >= most || pool->is_single || core->stopping || !replaced)
         return JOBD_E_AGAIN;
     uint32_t caller = client_make(core, "task");
     if (!caller)
@@ -187,8 +188,9 @@ bool lend_run(struct core *core, struct pool *pool) {
         for (uint16_t s = w->out_head; s != SLOT_NONE && w->n_lent > 0; s = w->slot[s].next) {
             if (!would_go_on(core, w, s))
                 continue;
-            bool may =
-                w->n_threads == 1 ? park_one(core, pool) : w->n_out - w->n_lent < w->n_threads;
+            bool may = w->n_threads > 1 ? w->n_out - w->n_lent < w->n_threads
+                       : w->retiring    ? true // its replacement is there beside it anyway
+                                        : park_one(core, pool);
             waits |= !may;
             if (!may)
                 continue;
