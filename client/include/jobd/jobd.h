@@ -748,7 +748,7 @@ typedef struct jobd_job_filter {
     const char *label; /**< default any */
 } jobd_job_filter;
 
-/** One page of the jobs, unfinished and kept ones, by their ids: a msgpack array of maps.
+/** One page of the jobs, those that have ended and are kept, then the others: a msgpack array of maps.
  *  Shape    filter: NULL = all; *cursor as jobd_daemon_workers(): a page may be empty and not the last.
  *  Owns     *ret_rows as in jobd_daemon_status().
  *  Returns  as jobd_daemon_status().
