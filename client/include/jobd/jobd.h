@@ -705,7 +705,8 @@ JOBD_API int jobd_pool_resize(jobd_conn *conn, const char *pool, uint32_t worker
 JOBD_API int jobd_pool_pause(jobd_conn *conn, const char *pool, bool paused, int64_t timeout_ms);
 
 /** Take no more jobs, and wait until those there are have ended. jobd_pool_pause(false) opens it again.
- *  Returns  0 it is empty | JOBD_E_NOENT | as jobd_pool_create().
+ *  Returns  0 it is empty | JOBD_E_STATE (it was opened again before) | JOBD_E_NOENT | as
+ *           jobd_pool_create().
  *  Blocks   up to timeout_ms.   Thread  [CONN].   Since  0.1.   Wire  pool.drain. */
 JOBD_API int jobd_pool_drain(jobd_conn *conn, const char *pool, int64_t timeout_ms);
 
