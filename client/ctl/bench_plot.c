@@ -11,11 +11,12 @@ extern char **environ;
 
 static int cannot(const struct bench *b, int error, const char *what) {
     jobd_error why = {.code = JOBD_E_SYS, .sys_errno = error};
-    snprintf(why.message, sizeof(why.message), "%s: %s", what, strerror(error));
+    snprintf(why.message, sizeof(why.message), "cannot %s: %s", what, strerror(error));
     return ctl_fail(b->ctl, &why, NULL);
 }
 
-static int start(struct bench_plot *p, int in) {
+// What it draws goes to its standard output. 0 | an errno.
+static int start(struct bench_plot *p, int in, int out) {
     char name[] = "gnuplot", from_stdin[] = "-";
     char *const argv[] = {name, from_stdin, NULL};
     posix_spawn_file_actions_t actions;
@@ -23,12 +24,21 @@ static int start(struct bench_plot *p, int in) {
     if (e)
         return e;
     e = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-    if (!e) // what it prints is no result of ours
-        e = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+    if (!e)
+        e = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
     if (!e)
         e = posix_spawnp(&p->pid, argv[0], &actions, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     return e;
+}
+
+static int no_gnuplot(const struct bench *b, int error) {
+    if (error != ENOENT)
+        return cannot(b, error, "start gnuplot");
+    jobd_error why = {.code = JOBD_E_SYS,
+                      .sys_errno = error,
+                      .message = "there is no gnuplot to draw --plot with"};
+    return ctl_fail(b->ctl, &why, "install the package gnuplot-nox, or take the numbers of --json");
 }
 
 int bench_plot_begin(struct bench_plot *p, const struct bench *b) {
@@ -36,21 +46,27 @@ int bench_plot_begin(struct bench_plot *p, const struct bench *b) {
     *p = (struct bench_plot){.fd = -1};
     if (!b->plot)
         return CTL_DONE;
-    if (pipe2(ends, O_CLOEXEC))
-        return cannot(b, errno, "cannot make a pipe to gnuplot");
-    int e = start(p, ends[0]);
-    close(ends[0]);
-    if (e == 0) {
-        p->fd = ends[1];
-        return CTL_DONE;
+    int file = open(b->plot, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (file < 0) {
+        char what[256];
+        int e = errno;
+        snprintf(what, sizeof(what), "write the chart %.200s", b->plot);
+        return cannot(b, e, what);
     }
-    close(ends[1]);
+    int e = pipe2(ends, O_CLOEXEC) ? errno : 0;
+    if (!e) {
+        e = start(p, ends[0], file);
+        close(ends[0]);
+        p->fd = ends[1];
+    }
+    close(file);
+    if (!e)
+        return CTL_DONE;
+    if (p->fd >= 0)
+        close(p->fd);
     p->pid = 0;
-    if (e != ENOENT)
-        return cannot(b, e, "gnuplot cannot be started");
-    jobd_error why = {.code = JOBD_E_NOENT, .message = "there is no gnuplot to draw --plot with"};
-    ctl_fail(b->ctl, &why, "install the package gnuplot-nox, or take the numbers of --json");
-    return CTL_BROKEN;
+    unlink(b->plot);
+    return no_gnuplot(b, e);
 }
 
 // In gnuplot's single quotes nothing is special but the quote itself.
@@ -90,9 +106,7 @@ static void write_script(FILE *out, const struct bench *b) {
     snprintf(title, sizeof(title), "%.300s: %llu steps, %llu rounds", b->in.function,
              (unsigned long long)b->in.n_steps, (unsigned long long)b->n_rounds);
     write_data(out, b);
-    fputs("set terminal svg size 800,500 noenhanced background 'white'\nset output ", out);
-    quote(out, b->plot);
-    fputs("\nset title ", out);
+    fputs("set terminal svg size 800,500 noenhanced background 'white'\nset title ", out);
     quote(out, title);
     fputs("\nset xlabel 'parts'\nset ylabel 'median and standard deviation, ms'\n"
           "set logscale x 2\nset yrange [0:*]\nset xrange [0.8:*]\nset grid\n"
@@ -123,5 +137,5 @@ int bench_plot_end(struct bench_plot *p, const struct bench *b) {
         return CTL_DONE;
     jobd_error why = {.code = JOBD_E_SYS};
     snprintf(why.message, sizeof(why.message), "gnuplot could not draw %.200s", b->plot);
-    return ctl_fail(b->ctl, &why, "see what it says above, and whether the file can be written");
+    return ctl_fail(b->ctl, &why, "see what it says above, or take the numbers of --json");
 }
