@@ -208,7 +208,7 @@ Test(core_manage, a_drain_is_answered_when_the_pool_is_empty) {
         submit(i);
     uint32_t first = begin_drain(0), second = begin_drain(1);
     const struct jd_msg *reply = submit_to(7);
-    cr_expect_eq(reply->error, JOBD_E_STATE);
+    cr_expect_eq(reply->error, JOBD_E_STOPPING);
     cr_expect(world_text_has(reply->text, "the pool 'gpu' is draining; it takes no new jobs"));
     for (uint32_t i = 1; i <= 6; i++) {
         for (uint32_t k = w.first; k < w.n_seen; k++)
@@ -219,7 +219,7 @@ Test(core_manage, a_drain_is_answered_when_the_pool_is_empty) {
     }
     cr_expect_eq(world_take_reply(&w, 0, first)->msg.error, 0);
     cr_expect_eq(world_take_reply(&w, 1, second)->msg.error, 0);
-    cr_expect_eq(submit_to(7)->error, JOBD_E_STATE, "and it takes none until it is opened");
+    cr_expect_eq(submit_to(7)->error, JOBD_E_STOPPING, "and it takes none until it is opened");
     ask(pause_msg("gpu", false));
     submit(7);
     world_free(&w);
