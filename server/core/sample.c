@@ -32,8 +32,10 @@ void sample_on_time(struct core *core) {
         fx->worker = i;
         fx->rss = w->pool->recycle_rss_bytes > 0;
         any = true;
-        if (w->stuck && w->pool->idle)
+        if (w->stuck && w->pool->idle) {
             w->pool->look_for_work = true;
+            core_pool_is_due(core, w->pool);
+        }
     }
     if (any)
         sample_arm(core);
