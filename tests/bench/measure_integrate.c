@@ -181,7 +181,7 @@ int measure_integrate(struct bench *b) {
     struct service service = {0};
     int r = summers_start(&summers);
     if (r == 0 && b->daemon)
-        r = service_start(b, N_PARTS, &service);
+        r = service_start(b, N_PARTS, NULL, &service);
     if (r == 0 && b->hold_s)
         service_print_pids(&service);
     if (r == 0)
