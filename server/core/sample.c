@@ -34,8 +34,10 @@ void sample_on_time(struct core *core) {
         fx->worker = i;
         fx->rss = rss;
         any = true;
-        if (w->stuck && w->pool->idle)
+        if (w->stuck && w->pool->idle) {
             w->pool->look_for_work = true;
+            core_pool_is_due(core, w->pool);
+        }
     }
     if (any)
         sample_arm(core);

@@ -226,11 +226,11 @@ static int submit(struct core *core, uint32_t index, const struct jd_submit *s, 
     *ret_id = job->id;
     if (s->delay_ms) {
         job->state = JOBD_JOB_DELAYED;
-        timer_update(core, job_index);
     } else {
-        timer_update(core, job_index);
         sched_add(core, job_index);
     }
+    if (job->side)
+        timer_update(core, job_index);
     return 0;
 }
 
