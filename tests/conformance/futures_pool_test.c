@@ -153,6 +153,14 @@ Test(deadlock, error_at_task_unpickle) {
     ends_so("sleep", -1, JOBD_E_TASK);
 }
 
+Test(deadlock, exit_at_task_unpickle) {
+    ends_so("drill.exit", 0, JOBD_E_WORKER_DIED);
+}
+
+Test(deadlock, crash_at_task_unpickle) {
+    ends_so("drill.die", -SIGSEGV, JOBD_E_WORKER_DIED);
+}
+
 Test(deadlock, error_during_func_exec_on_worker) {
     ends_so("drill.mark", 0, JOBD_E_TASK); // its first argument should be a path
 }
@@ -204,6 +212,48 @@ Test(deadlock, crash_big_data) {
     scene_end(&s);
 }
 
+// More jobs than any buffer between here and the workers holds, and nobody reads their results yet.
+Test(deadlock, gh105829_should_not_deadlock_if_wakeup_pipe_full) {
+    enum { JOBS = 30000 };
+    struct scene s;
+    jobd_future **fs = jd_alloc(JOBS * sizeof(jobd_future *));
+    scene_set(&s, 2, NULL);
+    for (int i = 0; i < JOBS; i++) {
+        int r;
+        while ((r = jobd_submit(s.c.ex, "ping", (jobd_bytes){"\x90", 1}, NULL, &fs[i])) ==
+               JOBD_E_AGAIN)
+            cr_assert_eq(jobd_conn_flush(s.c.conn, TEST_PATIENCE_MS), 0);
+        cr_assert_eq(r, 0);
+    }
+    cr_assert_eq(jobd_executor_shutdown(s.c.ex, 0, TEST_PATIENCE_MS), 1);
+    for (int i = 0; i < JOBS; i++)
+        test_client_take_done(fs[i]);
+    jd_free(fs);
+    scene_end(&s);
+}
+
+// A crash, and at once a shutdown that waits.
+Test(deadlock, shutdown_deadlock) {
+    struct scene s;
+    scene_set(&s, 2, NULL);
+    jobd_future *good = square(&s, 3), *bad = test_client_submit(&s.c, "evil.segv", "");
+    cr_assert_eq(jobd_executor_shutdown(s.c.ex, 0, TEST_PATIENCE_MS), 1);
+    test_client_take_error(bad, JOBD_E_WORKER_DIED);
+    cr_assert_eq(test_client_take_i64(good), 9);
+    scene_end(&s);
+}
+
+// The same with a result that cannot be packed, and one that does not wait.
+Test(deadlock, shutdown_deadlock_pickle) {
+    struct scene s;
+    scene_set(&s, 2, NULL);
+    jobd_future *bad = test_client_submit(&s.c, "drill.bad_result", ""), *good = square(&s, 3);
+    cr_assert_geq(jobd_executor_shutdown(s.c.ex, 0, JOBD_NOWAIT), 0);
+    test_client_take_error(bad, JOBD_E_TASK);
+    cr_assert_eq(test_client_take_i64(good), 9);
+    scene_end(&s);
+}
+
 // ---- ends ----
 
 Test(shutdown, run_after_shutdown) {
@@ -246,4 +296,63 @@ Test(shutdown, processes_terminate) {
     for (size_t i = 0; i < workers.n; i++)
         cr_assert(!proc_alive(workers.at[i]));
     scene_end(&s);
+}
+
+// A program that leaves without waiting is not held up, and what it has left behind is stopped.
+Test(shutdown, hang_gh83386) {
+    struct scene s;
+    struct test_client other;
+    scene_set(&s, 1, NULL);
+    test_client_open(&other, &s.d);
+    jobd_future *f = test_client_submit(&other, "demo.until", "s", s.gate);
+    test_client_wait_running(&other, f);
+    cr_assert_eq(jobd_executor_shutdown(other.ex, 0, JOBD_NOWAIT), 0);
+    test_client_close(&other);
+    test_client_take_error(f, JOBD_E_CLOSED);
+    cr_assert_eq(test_client_take_i64(square(&s, 4)), 16);
+    scene_end(&s);
+}
+
+// A job that was cancelled right before the shutdown does not keep it waiting.
+Test(shutdown, hang_gh94440) {
+    struct scene s;
+    scene_set(&s, 1, NULL);
+    for (int i = 0; i < MANY; i++) {
+        jobd_executor *ex;
+        jobd_future *f;
+        cr_assert_eq(jobd_executor_open(s.c.conn, NULL, &ex), 0);
+        cr_assert_eq(jobd_submit(ex, "ping", (jobd_bytes){"\x90", 1}, NULL, &f), 0);
+        cr_assert_geq(jobd_future_cancel(f, 0), 0);
+        cr_assert_eq(jobd_executor_shutdown(ex, 0, TEST_PATIENCE_MS), 1);
+        cr_assert(jobd_future_done(f));
+        jobd_future_unref(f);
+        jobd_executor_free(ex);
+    }
+    scene_end(&s);
+}
+
+// A result that cannot be packed comes in while the executor is shut down.
+static void shutdown_gh_132969(unsigned flags) {
+    struct scene s;
+    jobd_future *fs[MANY];
+    scene_set(&s, 1, NULL);
+    fs[0] = scene_occupy(&s);
+    fs[1] = test_client_submit(&s.c, "drill.bad_result", "");
+    for (int i = 2; i < MANY; i++)
+        fs[i] = square(&s, i);
+    cr_assert_eq(jobd_executor_shutdown(s.c.ex, flags, JOBD_NOWAIT), 0);
+    scene_open_gate(&s);
+    cr_assert_eq(jobd_executor_shutdown(s.c.ex, 0, TEST_PATIENCE_MS), 1);
+    test_client_take_done(fs[0]);
+    for (int i = 1; i < MANY; i++)
+        test_client_take_error(fs[i], flags ? JOBD_E_CANCELLED : i == 1 ? JOBD_E_TASK : 0);
+    scene_end(&s);
+}
+
+Test(shutdown, shutdown_gh_132969_case_1) {
+    shutdown_gh_132969(0);
+}
+
+Test(shutdown, shutdown_gh_132969_case_2) {
+    shutdown_gh_132969(JOBD_SHUTDOWN_CANCEL_FUTURES);
 }
