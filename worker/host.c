@@ -75,6 +75,10 @@ static uint32_t item(const jobd_task_ctx *ctx, uint32_t *ret_n) {
     return ctx->item;
 }
 
+static const jobd_integrand_def *integrand(const jobd_task_ctx *ctx, jobd_bytes name) {
+    return registry_find_integrand(ctx->post->tasks, name);
+}
+
 const jobd_host host_table = {
     .struct_size = sizeof(jobd_host),
     .abi_major = JOBD_TASK_ABI_MAJOR,
@@ -97,4 +101,5 @@ const jobd_host host_table = {
     .pipe_recv = pipes_recv,
     .pipe_poll = pipes_poll,
     .pipe_close = pipes_close_one,
+    .integrand = integrand,
 };

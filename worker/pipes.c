@@ -77,8 +77,8 @@ static int wait_for(const jobd_task_ctx *ctx, int fd, short events, uint64_t unt
     }
 }
 
-// The socket takes no more, or has no more: because the other end is gone, or because this direction
-// was never open.
+// The socket takes no more, or has no more: because the other end is gone, or because this
+// direction was never open.
 static int ended(int fd) {
     struct pollfd pfd = {.fd = fd};
     bool gone = poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLHUP);

@@ -1,5 +1,5 @@
-// The pipes of a process: each is one end of a pair of stream sockets. A message is a u32 big-endian
-// length and that many bytes.
+// The pipes of a process: each is one end of a pair of stream sockets. A message is a u32
+// big-endian length and that many bytes.
 #ifndef WORKER_PIPES_H
 #define WORKER_PIPES_H
 

@@ -150,8 +150,9 @@ static int print_result(struct mapping *m, jobd_bytes value, uint64_t index) {
 static int explain(const struct mapping *m, const jobd_map_iter *map, int err) {
     jobd_error why = {.code = err};
     uint64_t index;
-    if (m->input.exit)
-        return m->input.exit;
+    int r = map_input_explain(&m->input);
+    if (r)
+        return r;
     if (err == JOBD_E_TIMEOUT) {
         char what[80];
         snprintf(what, sizeof(what), "%" PRIu64 " items were done, the others are cancelled",

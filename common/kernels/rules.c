@@ -74,15 +74,21 @@ static double step_of(const struct jd_integral *in) {
     return jd_part_step((struct jd_part){in->a, in->b, in->n});
 }
 
+void jd_integral_values(const struct jd_integral *in, const double *x, double *y, size_t n) {
+    const struct jd_source *f = &in->f;
+    if (!f->named)
+        f->block(f->ctx, x, y, n);
+    else if (in->kernel == JD_KERNEL_FAST)
+        jd_fast_block(f->named, in->isa)(NULL, x, y, n);
+    else
+        for (size_t i = 0; i < n; i++)
+            y[i] = f->named->f(x[i]);
+}
+
 // At an end of the interval: half of f there, times the step.
 static double end_term(const struct jd_integral *in, double x) {
-    double y = x;
-    if (in->f.named && in->kernel == JD_KERNEL_PORTABLE)
-        y = in->f.named->f(x);
-    else if (in->f.named)
-        jd_fast_block(in->f.named, in->isa)(NULL, &x, &y, 1);
-    else
-        in->f.block(in->f.ctx, &x, &y, 1);
+    double y;
+    jd_integral_values(in, &x, &y, 1);
     return 0.5 * y * step_of(in);
 }
 

@@ -72,6 +72,9 @@ static inline unsigned jd_rule_edges(uint64_t i, uint64_t n_parts) {
     return (i == 0 ? JD_EDGE_A : 0) | (i + 1 == n_parts ? JD_EDGE_B : 0);
 }
 
+// y[i] = f(x[i]) for n points, at most JD_BLOCK, as the integral's kernel computes it. y is not x.
+void jd_integral_values(const struct jd_integral *in, const double *x, double *y, size_t n);
+
 // What in->f.ctx points to is borrowed until the run is over.
 void jd_rule_begin(struct jd_rule_run *run, const struct jd_integral *in);
 // Evaluate about n points more. How often it is called changes no bit. False = all is done.

@@ -69,12 +69,10 @@ struct death {
 static jobd_bytes usage_text(struct core *core, const struct worker_usage *u) {
     if (u->cpu_ns == 0 && u->max_rss_bytes == 0)
         return jd_text("");
+    if (u->max_rss_bytes == 0)
+        return core_text(core, "; it had used %.2f s of CPU", (double)u->cpu_ns * 1e-9);
     return core_text(core, "; it had used %.2f s of CPU and at most %.1f MiB",
                      (double)u->cpu_ns * 1e-9, (double)u->max_rss_bytes / 1048576.0);
-}
-
-static int status_of(int status) {
-    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 // The job died with its worker: once more, or an end.
@@ -124,7 +122,7 @@ static void settle_slot(struct core *core, const struct death *d, unsigned index
     struct stop stop = slot->has_more ? w->more[index].stop : (struct stop){0};
     struct fate fate = {.pid = d->pid, .sent_ns = slot->sent_ns, .usage = &d->event->usage};
     fate.pid = slot->has_more && w->more[index].pid ? w->more[index].pid : d->pid;
-    fate.status = job->flags & JOB_PROCESS ? status_of(d->event->status) : 0;
+    fate.status = job->flags & JOB_PROCESS ? process_status(d->event->status) : 0;
     JD_ASSERT(slot->state != SLOT_REVOKING);
     if (!stop.why && core->killing)
         stop.why = STOP_DRAIN;

@@ -48,7 +48,8 @@ static int lend(struct core *core, uint32_t number, uint32_t index) {
     uint32_t most = pool->max_lent ? pool->max_lent : pool->n_workers * pool->n_threads;
     if (w->slot[index].has_more && w->more[index].lent)
         return JOBD_E_STATE;
-    if (pool->n_lent >= most || pool->is_single || core->stopping)
+    bool replaced = w->n_threads > 1 || pool->n_parked > 0 || worker_can_take(core);
+    if (pool->n_lent >= most || pool->is_single || core->stopping || !replaced)
         return JOBD_E_AGAIN;
     uint32_t caller = client_make(core, "task");
     if (!caller)
@@ -155,7 +156,7 @@ void lend_end(struct core *core, uint32_t number, unsigned index) {
         stop_lending(core, number, index);
 }
 
-// One worker that computes has to make way. False = all of them are busy.
+// One worker that computes has to make way, if there is not a place anyway. False = all are busy.
 static bool park_one(struct core *core, struct pool *pool) {
     uint32_t serving = 0;
     for (uint32_t i = pool->workers; i; i = core->workers[i - 1].pool_next) {
@@ -179,6 +180,15 @@ static bool would_go_on(const struct core *core, const struct worker *w, unsigne
            client_at(&core->clients, more->caller)->handles.used == 0;
 }
 
+// A worker that retires is not in the way of those that serve: it needs a slot, no place of theirs.
+static bool may_go_on(struct core *core, struct pool *pool, const struct worker *w) {
+    if (!pool_has_slot(pool))
+        return false;
+    if (w->n_threads > 1)
+        return w->n_out - w->n_lent < w->n_threads;
+    return w->retiring || park_one(core, pool);
+}
+
 bool lend_run(struct core *core, struct pool *pool) {
     bool waits = false;
     for (uint32_t i = pool->workers; i && pool->n_resuming > 0;
@@ -187,11 +197,10 @@ bool lend_run(struct core *core, struct pool *pool) {
         for (uint16_t s = w->out_head; s != SLOT_NONE && w->n_lent > 0; s = w->slot[s].next) {
             if (!would_go_on(core, w, s))
                 continue;
-            bool may =
-                w->n_threads == 1 ? park_one(core, pool) : w->n_out - w->n_lent < w->n_threads;
-            waits |= !may;
-            if (!may)
+            if (!may_go_on(core, pool, w)) {
+                waits = true;
                 continue;
+            }
             struct jd_msg request = {.op = JD_OP_RESUME, .id = w->more[s].resume_id};
             reply(core, i - 1, &request, 0);
             stop_lending(core, i - 1, s);

@@ -62,6 +62,7 @@ int pool_make(struct core *core, const struct core_pool *spec, struct pool **ret
 void pool_drop(struct core *core, struct pool *pool) {
     JD_ASSERT(pool->n_jobs == 0 && pool->n_shares == 0 && pool->n_all == 0);
     core->pools[pool->number] = NULL;
+    kept_forget_pool(core, pool->number);
     free_parts(pool);
     jd_free(pool);
 }
@@ -130,12 +131,11 @@ bool pool_may_start(struct core *core, struct pool *pool, bool free, uint64_t *r
     return true;
 }
 
-void pool_on_started(struct core *core, struct pool *pool) {
+void pool_count_start(struct core *core, struct pool *pool) {
     pool->tokens_ns = JD_MAX(pool->tokens_ns, core->now_ns) + TOKEN_NS;
 }
 
-void pool_on_ready(struct core *core, struct pool *pool) {
-    (void)core;
+void pool_on_ready(struct pool *pool) {
     if (pool->degraded)
         jd_log(JD_LOG_INFO, "pool.recovered", "pool=%s", pool->name);
     pool->failed_starts = 0;

@@ -66,17 +66,13 @@ static bool on_started(struct core *core, uint32_t number, const struct board_st
         slot->state == SLOT_SENT || slot->state == SLOT_CLAIMED || slot->state == SLOT_RUNNING;
     if (!out || slot->seq != s->seq)
         return false;
-    struct job *job = job_at(&core->jobs, slot->job);
+    const struct job *job = job_at(&core->jobs, slot->job);
     double progress = s->progress >= 0 && s->progress <= 1 ? s->progress : 0;
     jobd_bytes note = jd_text(s->note);
     if (slot->state != SLOT_RUNNING) {
-        slot->state = SLOT_RUNNING;
-        slot->since_ns = core->now_ns;
-        job_set_state(job, JOBD_JOB_RUNNING);
+        window_set_running(core, number, s->slot);
         if (!is_unnamed(core, w, slot))
             job_note(core, job, progress, note);
-        if (core->n_watchers)
-            watch_job(core, job, "job.running", (jobd_bytes){0});
     } else if (slot->shown != hash_of(s)) {
         job_note(core, job, progress, note);
     }

@@ -30,6 +30,7 @@ int worker_take(struct core *core, struct pool *pool) {
     w->pid = 0;
     w->jobs_done = w->deaths = 0;
     w->pool_next = 0;
+    window_init(w);                  // it may be let go before it was ever started
     uint32_t *link = &pool->workers; // at the end: numbers of a pool are in order at first
     while (*link)
         link = &core->workers[*link - 1].pool_next;
@@ -53,11 +54,19 @@ void worker_give(struct core *core, uint32_t number) {
     pool->n_retiring -= w->retiring;
     pool->n_parked -= w->parked;
     w->retiring = w->parked = false;
+    process_free(w);
     w->pool = NULL;
     w->pool_next = core->free_numbers;
     core->free_numbers = number + 1;
     if (pool->deleting)
         pool_unbalance(core, pool);
+    for (uint32_t i = 0; i < core->n_pools; i++) // somebody may have waited for a number
+        if (core->pools[i] && core->pools[i]->is_short)
+            pool_unbalance(core, core->pools[i]);
+}
+
+bool worker_can_take(const struct core *core) {
+    return core->free_numbers || core->n_numbers < core->cfg.max_workers;
 }
 
 // ---- life ----
@@ -79,6 +88,8 @@ void worker_set_state(struct core *core, uint32_t number, enum worker_state stat
 
 void worker_start(struct core *core, uint32_t number) {
     struct worker *w = &core->workers[number];
+    if (!w->free_start)
+        pool_count_start(core, w->pool);
     w->was_ready = w->we_killed = w->is_broken = w->init_failed = w->stuck = w->free_start = false;
     w->was_signalled = false;
     w->seq = w->taken = 0;
@@ -90,7 +101,6 @@ void worker_start(struct core *core, uint32_t number) {
     w->pid = 0;
     window_init(w);
     worker_set_state(core, number, WORKER_STARTING);
-    pool_on_started(core, w->pool);
     core_wake_at(core, core->now_ns + core->cfg.start_ns);
     struct effect *fx = core_emit(core, EFFECT_SPAWN);
     fx->worker = number;
@@ -143,8 +153,8 @@ void workers_on_spawn_failed(struct core *core, const struct event *e) {
     jobd_bytes why = core_text(core, "a worker could not be started: errno %d", e->error);
     jd_log(JD_LOG_WARN, "worker.spawn_failed", "worker=%u errno=%d", e->worker, e->error);
     worker_set_state(core, e->worker, WORKER_EMPTY);
-    if (w->process)
-        process_failed(core, e->worker, why);
+    if (w->pool->is_single)
+        process_failed(core, e->worker, &(struct fate){.error = JOBD_E_SYS, .text = why});
     else
         pool_on_failed_start(core, w->pool, why);
 }
@@ -192,7 +202,7 @@ static void set_ready(struct core *core, uint32_t number) {
     struct worker *w = &core->workers[number];
     w->was_ready = true;
     worker_set_state(core, number, WORKER_READY);
-    pool_on_ready(core, w->pool);
+    pool_on_ready(w->pool);
     if (core->n_watchers)
         watch_worker(core, number, "worker.ready", (jobd_bytes){0});
     if (w->process)
@@ -334,8 +344,8 @@ void workers_on_tree_gone(struct core *core, const struct event *e) {
     JD_ASSERT(w->state == WORKER_REAPING);
     w->free_start = w->we_killed && w->was_ready;
     worker_set_state(core, e->worker, WORKER_EMPTY);
-    if (w->process || w->pool->is_single)
-        process_gone(core, e->worker);
+    if (w->pool->is_single)
+        worker_give(core, e->worker);
 }
 
 void workers_on_time(struct core *core) {

@@ -85,6 +85,11 @@ void links_ask_stop(struct links *ls, uint32_t worker, uint8_t slot, uint64_t se
         jd_board_ask_stop(ls->at[worker]->board, slot, seq);
 }
 
+void links_hold_output(struct links *ls, uint32_t worker, bool hold) {
+    if (ls->at[worker])
+        output_hold(&ls->at[worker]->output, hold);
+}
+
 void links_hang_up(struct links *ls, uint32_t worker) {
     struct link *l = ls->at[worker];
     if (!l)

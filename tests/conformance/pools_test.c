@@ -321,7 +321,7 @@ Test(shut, force_shutdown_workers_dead) {
     scene_end(&s);
 }
 
-// Jobs that were submitted in a callback while the executor waits are waited for, too: none can be.
+// A callback that runs while the executor is shut down cannot keep it going.
 static void submit_again(jobd_future *f, void *arg) {
     struct scene *s = arg;
     jobd_future *next;

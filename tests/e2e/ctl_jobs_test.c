@@ -10,19 +10,12 @@
 
 TestSuite(ctl_jobs, .timeout = 120);
 
-static bool runs(const struct scene *s, const char *id) {
-    json_t *why = cli_well_json(s, ARGS("why", id, "--json"));
-    bool yes = strcmp(cli_text_of(why, "state"), "running") == 0;
-    json_decref(why);
-    return yes;
-}
-
 // The id of a detached job that runs until the gate opens.
 static char *occupy(const struct scene *s, const char *label) {
     char path[128];
     snprintf(path, sizeof path, "\"%s\"", s->gate);
     char *id = cli_output(s, ARGS("submit", "-dq", "demo.until", path, "--label", label));
-    TEST_UNTIL(runs(s, id));
+    TEST_UNTIL(cli_job_is(s, id, "running"));
     return id;
 }
 
@@ -149,7 +142,7 @@ Test(ctl_jobs, cancel_is_for_those_that_wait_kill_for_those_that_run) {
     char *running = occupy(&s, "x"), *waits = cli_output(&s, ARGS("submit", "-dq", "sleep", "0"));
     cli_well(&s, ARGS("cancel", waits), "is cancelled\n");
     struct proc_result r = cli_run(s.d.socket, ARGS("cancel", running));
-    cr_expect(r.status == EXIT_JOB_FAILED && strstr(r.out, "is not: it runs"), "%s", r.out);
+    cr_expect(r.status == EXIT_JOB_FAILED && strstr(r.out, "is not cancelled: it runs"), "%s", r.out);
     proc_result_free(&r);
     cli_fails(&s, EXIT_JOB_FAILED, ARGS("kill", running, "--signal", "HUP"), "in a pool",
               "--signal");

@@ -175,6 +175,7 @@ Test(ctl_run, it_dies_with_jobctl_unless_it_was_detached) {
     cr_assert_eq(kill(f.pid, SIGKILL), 0);
     proc_wait(f.pid);
     TEST_UNTIL(test_daemon_status(f.s.c.conn, "jobs_running") == 1);
+    TEST_UNTIL(cli_job_is(&f.s, id, "running"));
     cli_well(&f.s, ARGS("list", "--state", "running", "--label", "stays"), id);
     cli_well(&f.s, ARGS("kill", id, "--signal", "TERM"), "was sent SIGTERM\n");
     struct proc_result r = cli_run(f.s.d.socket, ARGS("wait", id));

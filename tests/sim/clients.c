@@ -1,15 +1,20 @@
-// Model clients: they submit, cancel, pause, vanish and send what they must not, and keep the
-// books.
-#include <stdlib.h>
-#include <string.h>
-
+// Model clients: they connect, submit, manage, pause, vanish and send what they must not.
 #include "sim.h"
 
-static void send_msg(struct sim *sim, struct sim_client *c, struct jd_msg *msg) {
+void sim_client_send(struct sim *sim, struct sim_client *c, struct jd_msg *msg,
+                     struct sim_asked asked) {
+    if (c->n_asked == SIM_ASKED)
+        return;
     msg->shape = JD_REQUEST;
-    msg->id = c->next_request++;
-    struct event e = {.kind = EVENT_MESSAGE, .peer = c->peer, .msg = msg};
+    msg->id = asked.id = c->next_request++;
+    asked.op = msg->op;
+    c->asked[c->n_asked++] = asked;
+    struct event e = {.kind = EVENT_MESSAGE, .peer = c->peer, .msg = msg, .n_fds = c->n_fds};
     sim_feed(sim, &e);
+    if (!c->connected || c->closing)
+        return;
+    for (uint32_t i = 0; i < c->n_asked; i++) // only a drain takes its time
+        SIM_CHECK(sim, c->asked[i].op == JD_OP_POOL_DRAIN);
 }
 
 static void connect_it(struct sim *sim, struct sim_client *c, uint32_t i) {
@@ -26,75 +31,24 @@ static void say_hello(struct sim *sim, struct sim_client *c) {
         msg.u.hello.major = 9;
     bool good = msg.u.hello.major == JD_PROTO_MAJOR;
     c->next_request = 0;
-    c->n_unanswered++;
-    send_msg(sim, c, &msg);
-    if (!good || !c->connected)
-        return;
-    c->open = true;
-    struct jd_msg open = {.op = JD_OP_EXECUTOR_OPEN};
-    open.u.executor_open = (struct jd_executor_open){.executor = 3, .pool = jd_text("default")};
-    c->n_unanswered++;
-    send_msg(sim, c, &open);
+    sim_client_send(sim, c, &msg, (struct sim_asked){0});
+    c->open = good && c->connected && !c->closing;
+    for (unsigned n = 0; n < 3 && c->open && !c->closing; n++)
+        sim_request_executor(sim, c);
 }
 
-static void submit(struct sim *sim, struct sim_client *c) {
-    uint32_t handle = (uint32_t)sim_below(&sim->rng, SIM_HANDLES);
-    struct sim_handle *h = &c->handle[handle];
-    if (sim->n_jobs == SIM_JOBS || h->expect == EXPECT_REPLY)
-        return;
-    uint32_t job = sim->n_jobs++;
-    uint8_t args[8 + 64] = {0};
-    uint64_t name = job;
-    memcpy(args, &name, sizeof name);
-    bool pure = sim_chance(&sim->rng, 600), unknown = sim_chance(&sim->rng, 20);
-    struct jd_msg msg = {.op = JD_OP_SUBMIT};
-    struct jd_submit *s = &msg.u.submit;
-    *s = (struct jd_submit){.handle = handle, .executor = 3};
-    s->task = jd_text(unknown ? "pur" : sim_task_names[pure ? SIM_TASK_PURE : SIM_TASK_ONCE]);
-    s->args = (jobd_bytes){args, 8 + sim_below(&sim->rng, 65)};
-    s->max_lost = sim_below(&sim->rng, 3);
-    if (sim_chance(&sim->rng, 100))
-        s->time_limit_ms = 1 + sim_below(&sim->rng, 200);
-    sim->job[job] = (struct sim_job){.runs_allowed = 1 + (pure ? 2 : (uint32_t)s->max_lost),
-                                     .limited = s->time_limit_ms > 0};
-    if (h->expect != EXPECT_NOTHING) { // the handle is in use: refused, and the old job lives on
-        c->n_unanswered++;
-        uint64_t refused = sim->n_refused;
-        send_msg(sim, c, &msg);
-        SIM_CHECK(sim, !c->connected || c->closing || sim->n_refused == refused + 1);
-        return;
+void sim_client_vanish(struct sim *sim, struct sim_client *c) {
+    for (uint32_t i = 0; i < SIM_HANDLES; i++) { // nobody will hear; they may run or not
+        struct sim_future f = c->future[i];
+        c->future[i].expect = EXPECT_NOTHING;
+        if (f.expect != EXPECT_DONE)
+            continue;
+        if (f.owner)
+            sim_job_moved(sim, f.job);
+        sim_job_left(sim, f.job);
     }
-    *h = (struct sim_handle){.expect = EXPECT_REPLY,
-                             .job = job,
-                             .request = c->next_request,
-                             .may_be_refused = unknown || sim->stopping};
-    send_msg(sim, c, &msg);
-}
-
-static void cancel(struct sim *sim, struct sim_client *c) {
-    uint32_t handle = (uint32_t)sim_below(&sim->rng, SIM_HANDLES);
-    struct sim_handle *h = &c->handle[handle];
-    if (h->cancel_request)
-        return;
-    struct jd_msg msg = {.op = JD_OP_CANCEL};
-    msg.u.cancel.handle = handle;
-    h->cancel_request = c->next_request;
-    send_msg(sim, c, &msg);
-    SIM_CHECK(sim, !c->connected || c->closing || h->cancel_request == 0); // answered in this turn
-}
-
-static void ask_something(struct sim *sim, struct sim_client *c) {
-    static const uint16_t ops[] = {JD_OP_PING, JD_OP_STATUS, JD_OP_WORKERS, JD_OP_TASKS};
-    struct jd_msg msg = {.op = ops[sim_below(&sim->rng, JD_LEN(ops))]};
-    uint32_t unanswered = c->n_unanswered++;
-    send_msg(sim, c, &msg);
-    SIM_CHECK(sim, !c->connected || c->closing || c->n_unanswered == unanswered);
-}
-
-static void vanish(struct sim *sim, struct sim_client *c) {
-    for (uint32_t i = 0; i < SIM_HANDLES; i++) // nobody will hear; they may run or not
-        c->handle[i].expect = EXPECT_NOTHING;
-    c->connected = c->open = false;
+    c->connected = c->open = c->watching = false;
+    c->n_asked = c->n_fds = 0;
     struct event e = {.kind = EVENT_CLOSED, .peer = c->peer};
     sim_feed(sim, &e);
 }
@@ -108,8 +62,36 @@ static void misbehave(struct sim *sim, struct sim_client *c) {
         sim_feed(sim, &e);
         return;
     }
-    c->n_unanswered += msg.op == JD_OP_RESULT; // refused by an error; HELLO again by a bye
-    send_msg(sim, c, &msg);
+    sim_client_send(sim, c, &msg, (struct sim_asked){0}); // an error, or a bye
+}
+
+static void pause_it(struct sim *sim, struct sim_client *c) {
+    c->paused = !c->paused;
+    struct event e = {.kind = c->paused ? EVENT_PAUSED : EVENT_RESUMED, .peer = c->peer};
+    sim_feed(sim, &e);
+}
+
+// Nothing may need a new request to come to its end.
+static void do_something(struct sim *sim, struct sim_client *c) {
+    uint64_t dice = sim_below(&sim->rng, 1000);
+    if (sim_chance(&sim->rng, sim->manage_1000))
+        sim_request_manage(sim, c);
+    else if (sim_chance(&sim->rng, sim->process_1000))
+        sim_future_process(sim, c);
+    else if (dice < 500)
+        sim_future_submit(sim, c);
+    else if (dice < 570)
+        sim_future_attach(sim, c);
+    else if (dice < 700)
+        sim_future_cancel(sim, c);
+    else if (dice < 770)
+        sim_future_abort(sim, c);
+    else if (dice < 790)
+        sim_future_signal(sim, c);
+    else if (dice < 830)
+        sim_request_executor(sim, c);
+    else
+        sim_request_ask(sim, c);
 }
 
 void sim_client_act(struct sim *sim, uint32_t i) {
@@ -117,106 +99,72 @@ void sim_client_act(struct sim *sim, uint32_t i) {
     if (!c->connected) {
         if (!sim->stopping && sim_chance(&sim->rng, 300))
             connect_it(sim, c, i);
-        return;
-    }
-    if (c->closing || (sim->faults && sim_chance(&sim->rng, sim->vanish_1000))) {
-        vanish(sim, c);
-        return;
-    }
-    if (!c->open) {
+    } else if (c->closing || (sim->faults && sim_chance(&sim->rng, sim->vanish_1000))) {
+        sim_client_vanish(sim, c);
+    } else if (!c->open) {
         say_hello(sim, c);
-        return;
-    }
-    if (sim->faults && sim_chance(&sim->rng, sim->garbage_1000)) {
+    } else if (sim->faults && sim_chance(&sim->rng, sim->garbage_1000)) {
         misbehave(sim, c);
-        return;
+    } else if (c->paused || sim_chance(&sim->rng, 20)) {
+        pause_it(sim, c);
+    } else if (sim->faults) {
+        do_something(sim, c);
+    } else if (sim_chance(&sim->rng, 500)) {
+        sim_request_manage(sim, c);
+    } else {
+        sim_request_ask(sim, c);
     }
-    if (c->paused || sim_chance(&sim->rng, 20)) {
-        c->paused = !c->paused;
-        struct event e = {.kind = c->paused ? EVENT_PAUSED : EVENT_RESUMED, .peer = c->peer};
-        sim_feed(sim, &e);
-        return;
-    }
-    uint64_t dice = sim_below(&sim->rng, 1000);
-    if (dice < 700 && sim->faults)
-        submit(sim, c);
-    else if (dice < 850 && sim->faults) // nothing may need a cancel to come to its end
-        cancel(sim, c);
-    else
-        ask_something(sim, c);
 }
 
-static void on_submit_reply(struct sim *sim, struct sim_handle *h, const struct jd_msg *msg) {
-    if (!msg->error) {
-        SIM_CHECK(sim, msg->u.submit_ok.job != 0);
-        h->expect = EXPECT_DONE;
-        return;
-    }
-    SIM_CHECK(sim, h->may_be_refused);
-    SIM_CHECK(sim, msg->error == JOBD_E_NOTASK || msg->error == JOBD_E_STOPPING);
-    sim->n_refused++;
-    h->expect = EXPECT_NOTHING;
-}
+// ---- what it is told ----
 
 static void on_reply(struct sim *sim, struct sim_client *c, const struct jd_msg *msg) {
-    for (uint32_t i = 0; i < SIM_HANDLES; i++) {
-        struct sim_handle *h = &c->handle[i];
-        if (h->expect == EXPECT_REPLY && h->request == msg->id) {
-            on_submit_reply(sim, h, msg);
-            return;
-        }
-        if (h->cancel_request && h->cancel_request == msg->id) {
-            h->cancel_request = 0;
-            if (msg->u.cancel_ok.cancelled) {
-                SIM_CHECK(sim, h->expect == EXPECT_DONE);
-                sim->job[h->job].cancel_confirmed = true;
-            }
-            return;
-        }
+    uint32_t i = 0;
+    while (i < c->n_asked && c->asked[i].id != msg->id)
+        i++;
+    SIM_CHECK(sim, i < c->n_asked && c->asked[i].op == msg->op); // once, to what was asked
+    struct sim_asked a = c->asked[i];
+    c->asked[i] = c->asked[--c->n_asked];
+    sim->totals.refused += msg->error != 0;
+    switch (msg->op) {
+    case JD_OP_SUBMIT:
+    case JD_OP_PROCESS:
+    case JD_OP_ATTACH:
+    case JD_OP_CANCEL:
+    case JD_OP_ABORT:
+    case JD_OP_SIGNAL:
+        sim_future_on_reply(sim, c, &a, msg);
+        return;
+    case JD_OP_RESULT:
+        SIM_CHECK(sim, msg->error == JOBD_E_NOTSUP);
+        return;
+    default:
+        sim_request_on_reply(sim, c, &a, msg);
     }
-    SIM_CHECK(sim, c->n_unanswered > 0);
-    c->n_unanswered--;
-    if (msg->op == JD_OP_SUBMIT)
-        SIM_CHECK(sim, msg->error < 0), sim->n_refused++;
 }
 
-static void on_done(struct sim *sim, struct sim_client *c, const struct jd_job_done *d) {
-    SIM_CHECK(sim, d->handle < SIM_HANDLES);
-    struct sim_handle *h = &c->handle[d->handle];
-    struct sim_job *job = &sim->job[h->job];
-    SIM_CHECK(sim, h->expect == EXPECT_DONE); // after its reply, and only once
-    SIM_CHECK(sim, (d->state == JOBD_JOB_DONE) == (d->error == 0));
-    SIM_CHECK(sim, !job->cancel_confirmed || d->state == JOBD_JOB_CANCELLED);
-    SIM_CHECK(sim, job->touched_by_liar || job->runs <= job->runs_allowed);
-    if (d->state == JOBD_JOB_DONE && !job->touched_by_liar) {
-        uint64_t name = h->job;
-        SIM_CHECK(sim, job->finished && d->value.len == sizeof name);
-        SIM_CHECK(sim, memcmp(d->value.data, &name, sizeof name) == 0); // its own result
-    }
-    if (d->state == JOBD_JOB_CANCELLED)
-        SIM_CHECK(sim, job->touched_by_liar || job->runs == 0 || !job->finished);
-    if (d->state == JOBD_JOB_LOST)
-        SIM_CHECK(sim, job->touched_by_liar || job->runs == job->runs_allowed || job->runs > 0);
-    sim->n_done += d->state == JOBD_JOB_DONE;
-    sim->n_failed += d->state == JOBD_JOB_FAILED;
-    sim->n_cancelled += d->state == JOBD_JOB_CANCELLED;
-    sim->n_killed += d->state == JOBD_JOB_KILLED;
-    sim->n_lost += d->state == JOBD_JOB_LOST;
-    sim->n_timed_out += d->state == JOBD_JOB_TIMED_OUT;
-    h->expect = EXPECT_NOTHING;
+static void on_happened(struct sim *sim, struct sim_client *c, const struct jd_happened *h) {
+    SIM_CHECK(sim, c->watching && !c->paused && h->now_ns >= c->watched_ns);
+    c->watched_ns = h->now_ns;
+    sim->totals.happened++;
+    bool ended = h->state >= JOBD_JOB_DONE && h->state <= JOBD_JOB_LOST;
+    struct sim_job *job = ended ? sim_job_of_id(sim, h->job) : NULL;
+    if (!job)
+        return;
+    SIM_CHECK(sim, !(job->told_watchers & 1u << c->peer)); // once
+    SIM_CHECK(sim, !job->ended || job->ended == h->state);
+    job->told_watchers |= 1u << c->peer;
 }
 
 void sim_client_on_send(struct sim *sim, uint32_t peer, const struct jd_msg *msg) {
     struct sim_client *c = &sim->client[peer];
     SIM_CHECK(sim, c->connected);
-    if (msg->shape == JD_REPLY) {
+    if (msg->shape == JD_REPLY)
         on_reply(sim, c, msg);
-    } else if (msg->op == JD_OP_JOB_DONE) {
-        on_done(sim, c, &msg->u.job_done);
-    } else {
-        SIM_CHECK(sim, msg->op == JD_OP_JOB_STATE);
-        SIM_CHECK(sim, c->handle[msg->u.job_state.handle].expect == EXPECT_DONE);
-    }
+    else if (msg->op == JD_OP_HAPPENED)
+        on_happened(sim, c, &msg->u.happened);
+    else
+        sim_future_on_event(sim, c, msg);
 }
 
 void sim_client_on_close(struct sim *sim, uint32_t peer) {
@@ -229,7 +177,7 @@ bool sim_client_settled(const struct sim *sim, uint32_t i) {
     if (!c->connected)
         return true;
     for (uint32_t h = 0; h < SIM_HANDLES; h++)
-        if (c->handle[h].expect != EXPECT_NOTHING || c->handle[h].cancel_request)
+        if (c->future[h].expect != EXPECT_NOTHING)
             return false;
-    return c->n_unanswered == 0;
+    return c->n_asked == 0 && !c->paused;
 }

@@ -82,3 +82,10 @@ char *cli_output(const struct scene *s, const char *const *args) {
     proc_result_free(&r);
     return text;
 }
+
+bool cli_job_is(const struct scene *s, const char *id, const char *state) {
+    json_t *why = cli_well_json(s, ARGS("why", id, "--json"));
+    bool is = strcmp(cli_text_of(why, "state"), state) == 0;
+    json_decref(why);
+    return is;
+}

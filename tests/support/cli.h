@@ -29,6 +29,9 @@ void cli_fails(const struct scene *s, int status, const char *const *args, const
 // Well, and what is on stdout, without the end of its last line. Owned: free().
 char *cli_output(const struct scene *s, const char *const *args);
 
+// Is the job in that state?
+bool cli_job_is(const struct scene *s, const char *id, const char *state);
+
 // ---- JSON; objects are owned: json_decref() ----
 
 // One object with "v":1 and a line end, nothing else.

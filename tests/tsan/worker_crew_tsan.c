@@ -1,6 +1,6 @@
-// The compute threads of a worker under all the traffic there is: jobs, jobs that log, and jobs that
-// map, whose slots are lent or not, while one thread plays the master. Every job has one result, and
-// it is the right one.
+// The compute threads of a worker under all the traffic there is: jobs, jobs that log, and jobs
+// that map, whose slots are lent or not, while one thread plays the master. Every job has one
+// result, and it is the right one.
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>

@@ -469,7 +469,8 @@ Test(core_process, a_signal_that_meets_it_before_it_is_ready) {
     struct jd_msg msg = signal_to(5, 15);
     world_ask_ok(&w, 0, &msg);
     end(worker, 15);
-    const struct jd_job_done *done = world_take_done(&w, 0, 5, JOBD_JOB_FAILED, JOBD_E_SYS);
+    const struct jd_job_done *done =
+        world_take_done(&w, 0, 5, JOBD_JOB_CANCELLED, JOBD_E_CANCELLED);
     cr_expect_eq(done->status, -15);
     expect_all_gone();
 }

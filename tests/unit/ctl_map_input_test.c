@@ -55,7 +55,7 @@ static void expect_items(const char *text, size_t n, int delimiter, const char *
     }
     cr_expect_eq(next(&f, item, sizeof(item)), 0);
     cr_expect_eq(next(&f, item, sizeof(item)), 0, "and so it stays");
-    cr_expect_eq(f.input.exit, 0);
+    cr_expect_eq(map_input_explain(&f.input), 0);
     end(&f);
 }
 
@@ -83,7 +83,7 @@ static void expect_refused(const char *text, size_t n) {
     char item[64];
     begin(&f, text, n, '\n');
     cr_expect_lt(next(&f, item, sizeof(item)), 0);
-    cr_expect_eq(f.input.exit, CTL_USAGE);
+    cr_expect_eq(map_input_explain(&f.input), CTL_USAGE);
     end(&f);
 }
 

@@ -175,7 +175,8 @@ static void square_done(struct fake_master *m, uint64_t handle) {
     fake_pack(m, &msg);
 }
 
-// Jobs that map one item each: all lend, nobody is left, and threads are started for their children.
+// Jobs that map one item each: all lend, nobody is left, and threads are started for their
+// children.
 static void lend_all(struct fake_master *m, unsigned n) {
     const jobd_bytes map = {"\x93\xabwork.square\x91\x91\x02\xff", 18};
     uint32_t lend_id[JD_WINDOW_MAX] = {0}, resume_id[JD_WINDOW_MAX] = {0};

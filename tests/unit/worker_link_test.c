@@ -195,12 +195,12 @@ Test(link, messages_that_are_held_outlive_what_comes_after_them) {
     }
     size_t n = jd_buf_used(&out), n_most = n - 3; // the second is not whole yet
     cr_assert_eq(send(fd, out.data, n_most, 0), (ssize_t)n_most);
-    cr_assert_eq(link_wait(&l, -1), 1);
+    cr_assert_eq(link_wait(&l, -1, -1), 1);
     cr_assert_eq(link_fill(&l), 0);
     cr_assert_eq(link_next(&l, &first), 1);
     cr_assert_eq(link_next(&l, &msg), 0);
     cr_assert_eq(link_hold(&l, &held), 0);
-    cr_expect_eq(link_wait(&l, 0), 0);
+    cr_expect_eq(link_wait(&l, -1, 0), 0);
     cr_assert_eq(send(fd, out.data + n_most, n - n_most, 0), (ssize_t)(n - n_most));
     cr_assert_eq(link_fill(&l), 0);
     cr_assert_eq(link_next(&l, &msg), 1);

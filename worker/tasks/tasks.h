@@ -12,6 +12,7 @@ extern const jobd_task_module tasks_builtin;
 int task_echo(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args);
 int task_ping(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args);
 int task_integrate(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args);
+int task_quad(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args);
 int task_countdown(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args);
 int task_sleep(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args);
 int task_exec(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args);
