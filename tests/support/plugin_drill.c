@@ -113,6 +113,22 @@ static int die_midway(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args
     return raise(SIGABRT);
 }
 
+static struct mark last_mark;
+
+static void mark_last(void) {
+    FILE *f = fopen(last_mark.path, "ae");
+    if (f)
+        fprintf(f, "%lld 1\n", (long long)last_mark.n);
+    if (f)
+        fclose(f);
+}
+
+static int mark_at_exit(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
+    if (read_mark(args, &last_mark) < 0)
+        return bad_args(host, ctx);
+    return atexit(mark_last) == 0 ? 0 : host->fail(ctx, "no_room", "too many handlers");
+}
+
 static void crash(void) {
     signal(SIGABRT, SIG_DFL);
     abort();
@@ -164,6 +180,15 @@ static int leave_open(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args
 }
 
 // ---- the rest ----
+
+static int needs(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
+    jobd_reader r = jobd_reader_of(args);
+    char path[TEXT_BYTES];
+    uint32_t n;
+    if (jobd_read_array(&r, &n) < 0 || read_text(&r, path) < 0)
+        return bad_args(host, ctx);
+    return access(path, F_OK) == 0 ? 0 : host->fail(ctx, "no_file", "the file is not there");
+}
 
 // Fails in its first n runs.
 static int flaky(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
@@ -247,6 +272,9 @@ static const jobd_task_def tasks[] = {
     {"drill.mark_until", mark, JOBD_TASK_CANCELLABLE, "[path, n, gate] -> n * n, at the gate"},
     {"drill.die", die, 0, "[n] -> n; below 0 it dies of signal -n"},
     {"drill.exit", exit_with, 0, "[status] -> never: ends the process so"},
+    {"drill.mark_at_exit", mark_at_exit, 0,
+     "[path, n] -> nil; a line in the file at its clean end"},
+    {"drill.needs", needs, 0, "[path] -> nil, if there is such a file"},
     {"drill.crash_at_exit", crash_at_exit, 0, "[] -> process id; its clean end will be a crash"},
     {"drill.die_midway", die_midway, 0, "[] -> never: SIGABRT at 42 %, after two lines"},
     {"drill.flaky", flaky, 0, "[n] -> the number of its run; the first n fail"},

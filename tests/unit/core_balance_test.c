@@ -192,6 +192,25 @@ Test(core_balance, or_when_it_holds_too_much_memory) {
     world_free(&w);
 }
 
+Test(core_balance, what_the_last_job_has_left_is_seen_though_nothing_runs) {
+    struct jd_pool_create p = four;
+    p.workers = 1;
+    p.recycle_rss_bytes = 1000000;
+    begin_with(&p, 64);
+    submit(1);
+    struct world_run run = world_take_run(&w);
+    world_result(&w, &run, 1);
+    world_after(&w, 10 * WORLD_MS);
+    cr_expect(world_take(&w, EFFECT_SAMPLE)->rss);
+    struct board_view board = {.taken = 1, .rss_bytes = 1000001};
+    world_look(&w, run.worker, &board);
+    world_start(&w);
+    cr_expect_eq(leave(), run.worker);
+    world_after(&w, WORLD_S);
+    cr_expect_eq(world_count(&w, EFFECT_SAMPLE), 0u, "once, then it sleeps");
+    world_free(&w);
+}
+
 Test(core_balance, pools_that_do_not_recycle_ask_for_no_memory) {
     begin_with(&four, 64);
     submit(1);
