@@ -208,7 +208,7 @@ Test(pools, drained_they_are_empty_and_take_no_more_until_they_are_opened) {
     jobd_error why;
     int error;
     test_client_take(test_client_submit(&s.c, "ping", ""), &error, &why);
-    cr_assert_eq(error, JOBD_E_STATE, "%s", jobd_errname(error));
+    cr_assert_eq(error, JOBD_E_STOPPING, "%s", jobd_errname(error));
     cr_assert(strstr(why.message, "draining"), "%s", why.message);
     cr_assert_eq(jobd_pool_pause(s.c.conn, "default", false, TEST_PATIENCE_MS), 0);
     test_client_round_trip(&s.c);

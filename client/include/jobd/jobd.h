@@ -274,7 +274,7 @@ enum {
  *           JOBD_E_WORKER_DIED | JOBD_E_DEADLINE | JOBD_E_KILLED | JOBD_E_CANCELLED |
  *           JOBD_E_RESULT_TOO_BIG | JOBD_E_STOPPING | JOBD_E_LIMIT | JOBD_E_NOENT | JOBD_E_NOMEM
  *           (for its result) | JOBD_E_CLOSED (the connection died). JOBD_E_STATE: the executor was shut
- *           down; of the future: its pool is drained.
+ *           down.
  *  Blocks   no; the bytes leave at the next process, wait or flush, when a blocking call has to
  *           wait, or at 32 KiB.
  *  Thread   [CONN][CB].   Since  0.1.   Wire  job.submit, job.state, job.done.
