@@ -18,7 +18,7 @@ void jd_feed_free(struct jd_feed *f) {
 
 static bool is_one_array(jobd_bytes b) {
     jobd_reader r = jobd_reader_of(b);
-    return jobd_read_type(&r) == JOBD_T_ARRAY && jobd_read_skip(&r) == 0 && r.pos == r.end;
+    return jobd_read_type(&r) == JOBD_T_ARRAY && jd_read_skip(&r) == 0 && r.pos == r.end;
 }
 
 // The next item: the one that is held, or a new one. 1 | 0 there is none | negative: why.

@@ -14,6 +14,7 @@
 #include "mem.h"
 #include "options.h"
 #include "pace.h"
+#include "read.h"
 #include "stream.h"
 #include "submit.h"
 
@@ -306,7 +307,7 @@ int jobd_map_next(jobd_map_iter *map, jobd_bytes *ret_value, uint64_t *ret_index
                 return r;
         }
         map->n_left--;
-    } while (jobd_read_raw(&map->results, &value) < 0);
+    } while (jd_read_raw(&map->results, &value) < 0);
     map->n_given++;
     if (ret_index)
         *ret_index = map->index;

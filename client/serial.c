@@ -177,6 +177,11 @@ static int host_pipe_close(jobd_task_ctx *ctx, uint32_t pipe) {
     return JOBD_E_NOENT;
 }
 
+static const jobd_integrand_def *host_integrand(const jobd_task_ctx *ctx, jobd_bytes name) {
+    (void)ctx, (void)name;
+    return NULL;
+}
+
 static const jobd_host serial_host = {
     .struct_size = sizeof(jobd_host),
     .abi_major = JOBD_TASK_ABI_MAJOR,
@@ -199,6 +204,7 @@ static const jobd_host serial_host = {
     .pipe_recv = host_pipe_recv,
     .pipe_poll = host_pipe_poll,
     .pipe_close = host_pipe_close,
+    .integrand = host_integrand,
 };
 
 // ---- a run ----

@@ -49,4 +49,54 @@ static inline int jd_read_bin(jobd_reader *r, jobd_bytes *ret) {
     return 0;
 }
 
+// Bytes of a number, nil, boolean or short text that begins with this byte; 0 = of anything else.
+static inline unsigned jd_scalar_bytes(unsigned char head) {
+    if (head < 0x80 || head >= 0xe0)
+        return 1;
+    if (head >= 0xcc && head <= 0xd3)
+        return 1 + (1u << (head & 3));
+    if ((head & 0xe0) == 0xa0)
+        return 1 + (head & 0x1fu);
+    if (head == 0xca || head == 0xcb)
+        return head == 0xca ? 5 : 9;
+    return head == 0xc0 || head == 0xc2 || head == 0xc3;
+}
+
+// The bytes of a value that is one of those, or a short array of them; 0 = of anything else, or it is
+// cut short.
+static inline size_t jd_flat_bytes(const unsigned char *p, size_t left) {
+    unsigned n_items = 0;
+    size_t at = 0;
+    if (left > 0 && (p[0] & 0xf0) == 0x90) {
+        n_items = p[0] & 0x0f;
+        at = 1;
+        if (n_items == 0)
+            return at;
+        n_items--;
+    }
+    do {
+        unsigned n = at < left ? jd_scalar_bytes(p[at]) : 0;
+        if (n == 0)
+            return 0;
+        at += n;
+    } while (n_items-- > 0);
+    return at <= left ? at : 0;
+}
+
+static inline int jd_read_skip(jobd_reader *r) {
+    size_t n = jd_flat_bytes(r->pos, (size_t)(r->end - r->pos));
+    if (n == 0)
+        return jobd_read_skip(r);
+    r->pos += n;
+    return 0;
+}
+
+static inline int jd_read_raw(jobd_reader *r, jobd_bytes *ret) {
+    const unsigned char *start = r->pos;
+    if (jd_read_skip(r) < 0)
+        return r->err;
+    *ret = (jobd_bytes){start, (size_t)(r->pos - start)};
+    return 0;
+}
+
 #endif

@@ -1,6 +1,7 @@
-// The items go out in chunks, a few for each CPU, so that a slow one does not keep the rest waiting.
-// LEND -> SUBMIT, SUBMIT, ... RESUME -> their outcomes, in any order -> the reply to RESUME, which
-// is the last of it. All of this happens with the lock of post held, but for the waiting.
+// The items go out in chunks, a few for each CPU, so that a slow one does not keep the rest
+// waiting. LEND -> SUBMIT, SUBMIT, ... RESUME -> their outcomes, in any order -> the reply to
+// RESUME, which is the last of it. All of this happens with the lock of post held, but for the
+// waiting.
 #include "children.h"
 
 #include <sched.h>

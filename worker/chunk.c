@@ -47,7 +47,7 @@ static int run_item(jobd_task_ctx *ctx, const jobd_task_def *task, jobd_reader *
     int error = stopped(ctx);
     if (error)
         return error;
-    if (jobd_read_type(r) != JOBD_T_ARRAY || jobd_read_raw(r, &args) < 0)
+    if (jobd_read_type(r) != JOBD_T_ARRAY || jd_read_raw(r, &args) < 0)
         return bad_item(ctx);
     error = ctx_error(ctx, task->fn(&host_table, ctx, args));
     if (ctx->arena.used || ctx->arena.spills)

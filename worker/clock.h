@@ -14,4 +14,11 @@ static inline uint64_t clock_now_ns(void) {
     return (uint64_t)t.tv_sec * CLOCK_NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
+// When a time limit that begins now is over; 0 = never.
+static inline uint64_t clock_limit_ns(int64_t timeout_ms) {
+    if (timeout_ms < 0 || timeout_ms > INT64_MAX / CLOCK_NS_PER_MS / 2)
+        return 0;
+    return clock_now_ns() + (uint64_t)timeout_ms * CLOCK_NS_PER_MS;
+}
+
 #endif

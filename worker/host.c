@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "ctx.h"
 #include "log.h"
+#include "pipes.h"
 
 static int64_t time_left_ms(const jobd_task_ctx *ctx) {
     if (ctx->deadline_ns == 0)
@@ -74,6 +75,10 @@ static uint32_t item(const jobd_task_ctx *ctx, uint32_t *ret_n) {
     return ctx->item;
 }
 
+static const jobd_integrand_def *integrand(const jobd_task_ctx *ctx, jobd_bytes name) {
+    return registry_find_integrand(ctx->post->tasks, name);
+}
+
 const jobd_host host_table = {
     .struct_size = sizeof(jobd_host),
     .abi_major = JOBD_TASK_ABI_MAJOR,
@@ -91,4 +96,10 @@ const jobd_host host_table = {
     .started_ns = started_ns,
     .item = item,
     .call = call_run,
+    .n_pipes = pipes_count,
+    .pipe_send = pipes_send,
+    .pipe_recv = pipes_recv,
+    .pipe_poll = pipes_poll,
+    .pipe_close = pipes_close_one,
+    .integrand = integrand,
 };

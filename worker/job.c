@@ -2,6 +2,7 @@
 
 #include "chunk.h"
 #include "host.h"
+#include "pipes.h"
 
 static int run_task(jobd_task_ctx *ctx, const struct jd_run *run) {
     const jobd_task_def *task = registry_at(ctx->post->tasks, run->task);
@@ -25,5 +26,7 @@ bool job_run(jobd_task_ctx *ctx, const struct jd_run *run, uint64_t start_ns, st
     ret->u.result = (struct jd_result){.slot = run->slot, .seq = run->seq};
     ctx_begin(ctx, run, start_ns);
     ctx_outcome(ctx, run_task(ctx, run), &ret->u.result);
+    if (post->pipes)
+        pipes_close(post->pipes);
     return true;
 }

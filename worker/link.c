@@ -132,15 +132,16 @@ int link_hold(struct link *l, struct jd_buf *held) {
     return 0;
 }
 
-int link_wait(struct link *l, int timeout_ms) {
-    struct pollfd pfd = {.fd = l->fd, .events = POLLIN};
-    int r = poll(&pfd, 1, timeout_ms);
+int link_wait(struct link *l, int bell_fd, int timeout_ms) {
+    struct pollfd fds[] = {{.fd = l->fd, .events = POLLIN}, {.fd = bell_fd, .events = POLLIN}};
+    int r = poll(fds, JD_LEN(fds), timeout_ms);
     if (r >= 0)
-        return r;
+        return r > 0;
     return errno == EINTR ? 0 : failed_call(l);
 }
 
-int link_fill(struct link *l) {
+// 1 = some bytes came | 0 = there are none, and flags say not to wait | an error.
+static int receive(struct link *l, int flags) {
     JD_ASSERT(l->handed_out == 0);
     size_t used = jd_buf_used(&l->in);
     size_t room = JD_MAX(l->want, (size_t)LINK_IN_BYTES) - used;
@@ -149,12 +150,21 @@ int link_fill(struct link *l) {
         return JOBD_E_NOMEM;
     ssize_t n;
     do
-        n = recv(l->fd, at, room, 0);
+        n = recv(l->fd, at, room, flags);
     while (n < 0 && errno == EINTR);
     if (n < 0)
-        return failed_call(l);
+        return errno == EAGAIN ? 0 : failed_call(l);
     jd_buf_commit(&l->in, (size_t)n);
-    return n > 0 ? 0 : JOBD_E_CLOSED;
+    return n > 0 ? 1 : JOBD_E_CLOSED;
+}
+
+int link_fill(struct link *l) {
+    int r = receive(l, 0);
+    return r < 0 ? r : 0;
+}
+
+int link_fill_now(struct link *l) {
+    return receive(l, MSG_DONTWAIT);
 }
 
 // ---- out ----

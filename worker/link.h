@@ -50,10 +50,13 @@ int link_hold(struct link *l, struct jd_buf *held);
 static inline void link_put_back(struct link *l) {
     l->handed_out = 0;
 }
-// Are there more bytes? 1 | 0 = not within timeout_ms (-1 = wait as long as it takes).
-int link_wait(struct link *l, int timeout_ms);
+// Waits until there may be more bytes, or bell_fd (-1 = none) can be read, at most timeout_ms (-1 =
+// forever). 1 | 0 = the time is over.
+int link_wait(struct link *l, int bell_fd, int timeout_ms);
 // Waits for more bytes. Nothing may be handed out.
 int link_fill(struct link *l);
+// The same without waiting: 1 = some came | 0 = there are none.
+int link_fill_now(struct link *l);
 
 int link_send(struct link *l, const struct jd_msg *msg, uint64_t now_ns);
 int link_flush(struct link *l);

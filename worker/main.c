@@ -1,5 +1,6 @@
 // jobd-worker: one compute process of a pool. jobd starts it with
 //   0 /dev/null   1, 2 a pipe that jobd reads   3 the socket to jobd   4 the board
+//   5, 6, ... the pipes of a process
 #include <argp.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "confine.h"
+#include "crew.h"
 #include "fault.h"
 #include "hello.h"
 #include "initializer.h"
@@ -15,6 +17,7 @@
 #include "link.h"
 #include "log.h"
 #include "mem.h"
+#include "pipes.h"
 #include "plugin.h"
 #include "post.h"
 #include "runner.h"
@@ -26,16 +29,31 @@ enum { SOCKET_FD = 3, BOARD_FD = 4 };
 struct options {
     pid_t parent;     // 0 = not given
     size_t max_frame; // 0 = not given
+    unsigned threads; // 0 = not given: 1
+    uint32_t n_pipes;
+    bool process; // it runs one job, and its exit status says how that went
     const char *probe;
     const char **plugins; // as many places as there are arguments
     size_t n_plugins;
 };
 
-enum { OPT_PARENT = 256, OPT_MAX_FRAME, OPT_PLUGIN, OPT_PROBE }; // no short letters
+// no short letters
+enum {
+    OPT_PARENT = 256,
+    OPT_MAX_FRAME,
+    OPT_PLUGIN,
+    OPT_PROBE,
+    OPT_THREADS,
+    OPT_PROCESS,
+    OPT_PIPES
+};
 
 static const struct argp_option option_table[] = {
     {"parent", OPT_PARENT, "PID", 0, "process id of the jobd that starts this worker", 0},
     {"max-frame", OPT_MAX_FRAME, "BYTES", 0, "the largest frame, without its head", 0},
+    {"threads", OPT_THREADS, "NUMBER", 0, "jobs it runs at once; 1 if not given", 0},
+    {"process", OPT_PROCESS, 0, 0, "it will run one job: exit 1 if that fails", 0},
+    {"pipes", OPT_PIPES, "NUMBER", 0, "descriptors from 5 on that are pipes of that job", 0},
     {"plugin", OPT_PLUGIN, "PATH", 0, "load the tasks of a plugin; may be given again", 0},
     {"probe", OPT_PROBE, "PATH", 0,
      "only try a plugin: load it after those of --plugin, run its init(), exit 0 or 1", 0},
@@ -59,6 +77,15 @@ static error_t on_option(int key, char *arg, struct argp_state *state) {
         return 0;
     case OPT_MAX_FRAME:
         o->max_frame = number(state, arg, JD_FRAME_MIN_BYTES, JD_FRAME_MAX_BYTES);
+        return 0;
+    case OPT_THREADS:
+        o->threads = (unsigned)number(state, arg, 1, JD_THREADS_MAX);
+        return 0;
+    case OPT_PROCESS:
+        o->process = true;
+        return 0;
+    case OPT_PIPES:
+        o->n_pipes = (uint32_t)number(state, arg, 0, JD_PIPES_MAX);
         return 0;
     case OPT_PLUGIN:
         o->plugins[o->n_plugins++] = arg;
@@ -90,25 +117,38 @@ static int load_tasks(struct registry *tasks, const char **plugins, size_t n_plu
     return r;
 }
 
-// The worker's life. 0 = it ended because jobd wanted it to.
+static int run_jobs(const struct options *o, struct link *l, const struct registry *tasks,
+                    struct pipes *pipes) {
+    struct post post;
+    post_init(&post, l, tasks);
+    post.pipes = o->n_pipes ? pipes : NULL;
+    int r = initializer_serve(&post);
+    if (r == 0)
+        r = o->threads > 1 ? crew_run(&post, o->threads) : runner_run(&post);
+    if (r == JOBD_E_CLOSED)
+        r = o->process && post.failed;
+    post_free(&post);
+    return r;
+}
+
+// The worker's life. 0 = it ended because jobd wanted it to | 1 = and its job has failed.
 static int serve(const struct options *o, struct link *l, struct registry *tasks,
                  jobd_error *reterr) {
+    struct pipes pipes;
     int r;
     if (!confine_parent_is(o->parent))
         return fault_set(reterr, JOBD_E_STATE,
                          "process %d, which should have started it, is not its parent (any more)",
                          (int)o->parent);
     if ((r = link_open(l, SOCKET_FD, BOARD_FD, o->max_frame, reterr)) < 0 ||
+        (r = pipes_open(&pipes, o->n_pipes, reterr)) < 0 ||
         (r = lifeline_start(SOCKET_FD, reterr)) < 0 ||
         (r = load_tasks(tasks, o->plugins, o->n_plugins, reterr)) < 0 ||
         (r = hello_exchange(l, tasks, reterr)) < 0)
         return r == JOBD_E_CLOSED ? 0 : r;
-    struct post post;
-    post_init(&post, l, tasks);
-    r = initializer_serve(&post);
-    r = r < 0 ? r : runner_run(&post);
-    post_free(&post);
-    return r == JOBD_E_CLOSED ? 0 : link_explain(l, r, reterr);
+    r = run_jobs(o, l, tasks, &pipes);
+    pipes_close(&pipes);
+    return r < 0 ? link_explain(l, r, reterr) : r;
 }
 
 // One plugin, loaded beside the others only to see whether it can be. It may hang: then it ends with
@@ -127,7 +167,7 @@ static int run(const struct options *o, jobd_error *reterr) {
     if (r == 0)
         r = o->probe ? probe(o, &tasks, reterr) : serve(o, &l, &tasks, reterr);
     lifeline_follow(SOCKET_FD);
-    if (r == 0)
+    if (r >= 0)
         registry_fini(&tasks);
     // Before the socket closes, with this process: who sees its end may count on all being gone.
     tree_kill();
@@ -156,5 +196,5 @@ int main(int argc, char **argv) {
     jd_free(o.plugins);
     if (r < 0)
         dprintf(STDERR_FILENO, "jobd-worker: %s\n", why.message);
-    return r < 0 ? 1 : 0;
+    return r != 0;
 }

@@ -1,18 +1,18 @@
 #include "post.h"
 
+#include <sys/eventfd.h>
+
 #include "clock.h"
 #include "log.h"
 
 void post_init(struct post *p, struct link *l, const struct registry *tasks) {
-    *p = (struct post){.link = l, .tasks = tasks};
+    *p = (struct post){.link = l, .tasks = tasks, .bell_fd = -1};
     pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->idle, NULL);
 }
 
 void post_free(struct post *p) {
     work_free(&p->queue);
     jd_buf_free(&p->held);
-    pthread_cond_destroy(&p->idle);
     pthread_mutex_destroy(&p->lock);
 }
 
@@ -55,8 +55,11 @@ static int keep(struct post *p, const struct jd_run *run) {
     return r;
 }
 
-static void wake(struct waiter *w) {
+// It sleeps, or it is the one that reads, and another thread was faster.
+static void wake(struct post *p, struct waiter *w) {
     pthread_cond_signal(&w->arrived);
+    if (p->reading && p->bell_fd >= 0)
+        eventfd_write(p->bell_fd, 1);
 }
 
 // A reply or an outcome that nobody waits for (any more) is no mistake of the master's.
@@ -65,7 +68,7 @@ static void answer(struct post *p, const struct jd_msg *reply) {
     if (!w)
         return;
     w->on_reply(w, reply);
-    wake(w);
+    wake(p, w);
 }
 
 static void child_done(struct post *p, const struct jd_job_done *done) {
@@ -74,7 +77,7 @@ static void child_done(struct post *p, const struct jd_job_done *done) {
     if (!w)
         return;
     w->on_done(w, done);
-    wake(w);
+    wake(p, w);
 }
 
 int post_route(struct post *p, const struct jd_msg *msg) {
@@ -101,35 +104,33 @@ int post_route(struct post *p, const struct jd_msg *msg) {
     }
 }
 
+// Hands out what was received whole.
 static int hand_out(struct post *p) {
     struct jd_msg msg;
-    int r = link_fill(p->link);
+    int r = 0;
     while (r == 0 && (r = link_next(p->link, &msg)) > 0)
         r = post_route(p, &msg);
     link_release(p->link);
     return r;
 }
 
-static void end(struct post *p, int why) {
-    p->ended = why;
-    pthread_cond_broadcast(&p->idle);
+void post_end(struct post *p, int why) {
+    if (!p->ended)
+        p->ended = why;
+    if (p->on_room)
+        p->on_room(p->on_room_arg);
     for (unsigned slot = 0; slot < JD_BOARD_SLOTS; slot++)
         if (p->waiters[slot])
-            wake(p->waiters[slot]);
+            wake(p, p->waiters[slot]);
 }
 
-void post_read(struct post *p, int timeout_ms) {
-    JD_ASSERT(!p->reading);
+void post_read(struct post *p) {
     int r = p->link->handed_out ? link_hold(p->link, &p->held) : 0;
-    p->reading = true;
-    pthread_mutex_unlock(&p->lock);
-    r = r < 0 ? r : link_wait(p->link, timeout_ms);
-    pthread_mutex_lock(&p->lock);
-    p->reading = false;
-    if (r > 0)
+    r = r < 0 ? r : hand_out(p); // what came with earlier bytes
+    while (r == 0 && (r = link_fill_now(p->link)) > 0)
         r = hand_out(p);
     if (r < 0)
-        end(p, r);
+        post_end(p, r);
 }
 
 // ---- waiting ----
@@ -151,16 +152,31 @@ void post_end_wait(struct post *p, unsigned slot) {
 void post_lend(struct post *p) {
     p->n_lent++;
     if (p->queue.first && p->on_room)
-        p->on_room(p);
+        p->on_room(p->on_room_arg);
+}
+
+static void wait_and_read(struct post *p, int timeout_ms) {
+    eventfd_t rings;
+    p->reading = true;
+    pthread_mutex_unlock(&p->lock);
+    int r = link_wait(p->link, p->bell_fd, timeout_ms);
+    pthread_mutex_lock(&p->lock);
+    p->reading = false;
+    if (p->bell_fd >= 0)
+        eventfd_read(p->bell_fd, &rings);
+    if (r < 0)
+        post_end(p, r);
+    else if (r > 0)
+        post_read(p);
 }
 
 void post_wait(struct post *p, struct waiter *w, int timeout_ms) {
     if (p->ended)
         return;
-    if (!p->reading) {
-        post_read(p, timeout_ms);
+    if (p->n_idle == 0 && !p->reading) {
+        wait_and_read(p, timeout_ms);
         if (p->queue.first && p->on_room)
-            p->on_room(p);
+            p->on_room(p->on_room_arg);
         return;
     }
     uint64_t until_ns = clock_now_ns() + (uint64_t)timeout_ms * CLOCK_NS_PER_MS;
@@ -170,15 +186,11 @@ void post_wait(struct post *p, struct waiter *w, int timeout_ms) {
 }
 
 void post_hand_over(struct post *p) {
-    if (p->reading || p->ended)
+    if (p->n_idle > 0 || p->reading || p->ended)
         return;
-    if (p->n_idle > 0) {
-        pthread_cond_signal(&p->idle);
-        return;
-    }
     for (unsigned slot = 0; p->n_waiters > 0 && slot < JD_BOARD_SLOTS; slot++)
         if (p->waiters[slot]) {
-            wake(p->waiters[slot]);
+            wake(p, p->waiters[slot]);
             return;
         }
 }

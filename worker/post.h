@@ -1,9 +1,9 @@
 // What the compute threads of a worker share: the link to the master, and who waits for what of it.
 //
-// A thread that has nothing better to do reads the socket, one at a time, and hands out what comes:
-// jobs go to the queue, answers to the job that waits for them. When it leaves to do something
-// better, another one that waits takes its place. The lock is held around all of it but the wait
-// itself, and is not needed where there is only one thread.
+// A thread that has nothing better to do waits for the socket, reads what comes and hands it out:
+// jobs go to the queue, answers to the job that waits for them. A job that waits does so itself if
+// no thread is idle. The lock is held around all of it but the wait itself, and is not needed where
+// there is only one thread.
 #ifndef WORKER_POST_H
 #define WORKER_POST_H
 
@@ -25,17 +25,19 @@ struct pipes;
 struct post {
     struct link *link;
     const struct registry *tasks;
-    struct pipes *pipes;             // of a process; NULL = none
-    bool failed;                     // the last job did
-    bool marked[JD_BOARD_SLOTS];     // a job has left its progress or item on the board
-    struct jd_buf held;              // messages that the link has handed out, see link_hold()
-    void (*on_room)(struct post *p); // jobs wait, or may run in the place of one that waits
+    struct pipes *pipes;         // of a process; NULL = none
+    bool failed;                 // the last job did
+    bool marked[JD_BOARD_SLOTS]; // a job has left its progress or item on the board
+    struct jd_buf held;          // messages that the link has handed out, see link_hold()
+    bool shared;                 // by several threads
+    void (*on_room)(void *arg);  // NULL, or: jobs may be run now, or the link has ended
+    void *on_room_arg;
+    int bell_fd; // an eventfd that ends the wait of a job that reads; -1 = none
     pthread_mutex_t lock;
     // ---- behind the lock ----
-    int ended; // why nothing comes any more; 0 = it does
-    bool reading;
-    pthread_cond_t idle; // of threads without a job
-    unsigned n_idle;     // of them, asleep
+    int ended;       // why nothing comes any more; 0 = it does
+    bool reading;    // a job that waits
+    unsigned n_idle; // threads that wait for the socket
     unsigned n_waiters;
     unsigned n_lent;                        // jobs whose slot others may use
     struct waiter *waiters[JD_BOARD_SLOTS]; // by the slot of their job
@@ -68,9 +70,10 @@ void post_clear_marks(struct post *p, unsigned slot);
 
 // Hands out a message. 0 | JOBD_E_PROTO | JOBD_E_NOMEM.
 int post_route(struct post *p, const struct jd_msg *msg);
-// Reads what there is, if anything comes within timeout_ms (-1 = forever); nobody else may be
-// reading. What goes wrong is in p->ended, and all who wait know.
-void post_read(struct post *p, int timeout_ms);
+// Nothing comes any more, and all who wait know. why: an error of the link.
+void post_end(struct post *p, int why);
+// Reads what there is and hands it out. What goes wrong is post_end()'s.
+void post_read(struct post *p);
 // A job that holds this slot waits from now on, at most one for each slot; w is borrowed.
 void post_begin_wait(struct post *p, unsigned slot, struct waiter *w);
 void post_end_wait(struct post *p, unsigned slot);
@@ -78,7 +81,7 @@ void post_end_wait(struct post *p, unsigned slot);
 void post_lend(struct post *p);
 // Something may have changed for w when this returns, at the latest after timeout_ms.
 void post_wait(struct post *p, struct waiter *w, int timeout_ms);
-// This thread stops waiting: another one must read.
+// This thread reads no longer: a job that waits must, if nobody else does.
 void post_hand_over(struct post *p);
 
 #endif

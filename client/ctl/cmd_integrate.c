@@ -6,14 +6,22 @@
 
 #include "ctl.h"
 #include "json.h"
-#include "kernels/integrands.h"
+#include "kernels/rules.h"
 #include "kernels/split.h"
 #include "mem.h"
 #include "number.h"
 #include "print.h"
 #include "progress.h"
 
-enum { PARTS_MAX = 65536, KERNEL_MAX = 32, KEY_STEPS = 'n', KEY_PARTS = 'j' };
+enum {
+    PARTS_MAX = 65536,
+    ISA_MAX = 16,
+    KEY_STEPS = 'n',
+    KEY_PARTS = 'j',
+    KEY_RULE = 'r',
+    KEY_KERNEL = 'k',
+    KEY_ISA = 0x200,
+};
 
 struct integral;
 
@@ -30,12 +38,16 @@ struct integral {
     double a, b;
     uint64_t n_iter;
     uint64_t n_jobs; // 0 = as many as there are workers
+    enum jd_rule rule;
+    enum jd_kernel kernel;
+    const char *isa; // what was asked for; "" = the best of the worker's CPU
     struct part *parts;
     double *values; // by index
     size_t n_parts;
     size_t n_done;
     const struct part *failed; // the first one
-    char kernel[KERNEL_MAX];   // what computed the first part that was done
+    char ran_on[ISA_MAX];      // the instruction set of the first part that was done, "" = any
+    uint64_t n_evaluations;    // of the parts that are done
     json_t *done;              // the parts, in the order they were done
     double run_s;              // of all parts
     double wall_s;
@@ -45,8 +57,42 @@ struct integral {
 static const struct argp_option options[] = {
     {"steps", KEY_STEPS, "STEPS", 0, "steps of the sum (default: 1e6)", 0},
     {"parts", KEY_PARTS, "PARTS", 0, "how many parts (default, and 0: one for each worker)", 0},
+    {"rule", KEY_RULE, "RULE", 0, "one of" JD_RULE_NAMES " (default: left)", 0},
+    {"kernel", KEY_KERNEL, "KERNEL", 0,
+     "portable: the same digits everywhere (default); fast: SIMD, several times as fast", 0},
+    {"isa", KEY_ISA, "ISA", 0,
+     "instruction set of the fast kernel, one of" JD_ISA_NAMES
+     " (default: the best of the worker's CPU)",
+     0},
     {0},
 };
+
+static int no_such(const struct ctl *ctl, const char *what, const char *name, const char *names) {
+    char hint[80];
+    snprintf(hint, sizeof(hint), "there are:%s", names);
+    return ctl_misuse(ctl, hint, "there is no %s \"%.64s\"", what, name);
+}
+
+static int read_rule(struct integral *in, const char *name) {
+    return jd_rule_find((jobd_bytes){name, strlen(name)}, &in->rule) == 0
+               ? 0
+               : no_such(in->ctl, "rule", name, JD_RULE_NAMES);
+}
+
+static int read_kernel(struct integral *in, const char *name) {
+    return jd_kernel_find((jobd_bytes){name, strlen(name)}, &in->kernel) == 0
+               ? 0
+               : no_such(in->ctl, "kernel", name, JD_KERNEL_NAMES);
+}
+
+// Whether the worker's CPU has it, the worker says.
+static int read_isa(struct integral *in, const char *name) {
+    enum jd_isa isa;
+    in->isa = name;
+    return jd_isa_find((jobd_bytes){name, strlen(name)}, &isa) == 0
+               ? 0
+               : no_such(in->ctl, "instruction set", name, JD_ISA_NAMES);
+}
 
 static error_t on_option(int key, char *arg, struct argp_state *state) {
     struct integral *in = state->input;
@@ -55,6 +101,12 @@ static error_t on_option(int key, char *arg, struct argp_state *state) {
         return number_parse_count(in->ctl, "STEPS", arg, JD_N_ITER_MAX, &in->n_iter);
     case KEY_PARTS:
         return number_parse_count(in->ctl, "PARTS", arg, PARTS_MAX, &in->n_jobs);
+    case KEY_RULE:
+        return read_rule(in, arg);
+    case KEY_KERNEL:
+        return read_kernel(in, arg);
+    case KEY_ISA:
+        return read_isa(in, arg);
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -64,13 +116,16 @@ static const struct ctl_syntax syntax = {
     .argp = {.options = options,
              .parser = on_option,
              .args_doc = "FUNC A B",
-             .doc = "Integrate FUNC from A to B: a left Riemann sum, in parts over the workers.\n\n"
-                    "  jobctl integrate cos 0 pi/2\n"
-                    "  jobctl integrate sin -2*pi 0 -n 1e8 -j 4\n"
-                    "  jobctl integrate exp 0 1 --json\n"
-                    "\vA, B, STEPS and PARTS are constant expressions: 1e-3, -pi/2, 2^20, sqrt(2). "
-                    "FUNC is a function of one number: sin, exp, j0, ... The result does not "
-                    "depend on which part is done first."},
+             .doc =
+                 "Integrate FUNC from A to B, by default as a left Riemann sum, in parts over the "
+                 "workers.\n\n"
+                 "  jobctl integrate cos 0 pi/2\n"
+                 "  jobctl integrate sin -2*pi 0 -n 1e8 -j 4\n"
+                 "  jobctl integrate exp 0 1 --json\n"
+                 "  jobctl integrate erf 0 1 -n 1000 --rule gauss --kernel fast\n"
+                 "\vA, B, STEPS and PARTS are constant expressions: 1e-3, -pi/2, 2^20, sqrt(2). "
+                 "FUNC is a function of one number: sin, exp, j0, ... The result does not "
+                 "depend on which part is done first."},
     .n_least = 3,
     .n_most = 3,
     .is_operand = number_is,
@@ -104,6 +159,9 @@ static int read_operands(struct integral *in, char **operands) {
                        "from A to B is farther than a double can tell");
     if (!r && in->n_iter == 0)
         r = ctl_misuse(in->ctl, NULL, "at least one step is needed");
+    if (!r && *in->isa && in->kernel != JD_KERNEL_FAST)
+        r = ctl_misuse(in->ctl, "add --kernel fast",
+                       "--isa is for the fast kernel: the portable one is the same on all");
     return r;
 }
 
@@ -113,16 +171,21 @@ static int read_result(struct part *p, jobd_bytes value) {
     struct integral *in = p->whole;
     jobd_reader r = jobd_reader_of(value);
     uint32_t n;
-    uint64_t n_steps;
-    jobd_bytes kernel = {.len = 0};
+    uint64_t n_steps, n_evaluations;
+    jobd_bytes kernel, rule, isa;
     jobd_read_array(&r, &n);
     jobd_read_f64(&r, &in->values[p->index]);
     jobd_read_u64(&r, &n_steps);
     jobd_read_str(&r, &kernel);
-    if (!r.err && in->n_done == 0)
-        snprintf(in->kernel, sizeof(in->kernel), "%.*s", (int)JD_MIN(kernel.len, KERNEL_MAX - 1),
-                 (const char *)kernel.data);
-    return r.err;
+    jobd_read_str(&r, &rule);
+    jobd_read_str(&r, &isa);
+    if (jobd_read_u64(&r, &n_evaluations) < 0)
+        return r.err;
+    if (in->n_done == 0)
+        snprintf(in->ran_on, sizeof(in->ran_on), "%.*s", (int)JD_MIN(isa.len, ISA_MAX - 1),
+                 (const char *)isa.data);
+    in->n_evaluations += n_evaluations;
+    return 0;
 }
 
 static void show_part(const struct part *p, const jobd_job_info *info) {
@@ -178,11 +241,15 @@ static void on_part_done(jobd_future *f, void *arg) {
 static int build_part(jobd_args *a, const struct integral *in, uint64_t i, jobd_bytes *ret) {
     struct jd_part part = jd_split_part(in->a, in->b, in->n_iter, in->n_parts, i);
     jobd_args_reset(a);
-    jobd_args_array(a, 4);
+    jobd_args_array(a, 8);
     jobd_args_str(a, in->function);
     jobd_args_f64(a, part.a);
     jobd_args_f64(a, part.b);
     jobd_args_u64(a, part.n);
+    jobd_args_str(a, jd_kernel_name(in->kernel));
+    jobd_args_str(a, jd_rule_name(in->rule));
+    jobd_args_str(a, in->isa);
+    jobd_args_u64(a, jd_rule_edges(i, in->n_parts));
     return jobd_args_finish(a, ret);
 }
 
@@ -221,15 +288,21 @@ static int print_answer(const struct integral *in, double value) {
     printf("%s from %s to %s = %s\n", in->function, from, to, text);
     printf("%" PRIu64 " steps in %zu part%s, %.6f s, speed-up %.2f\n", in->n_iter, in->n_parts,
            in->n_parts == 1 ? "" : "s", in->wall_s, in->run_s / in->wall_s);
+    if (in->rule != JD_RULE_LEFT || in->kernel != JD_KERNEL_PORTABLE)
+        printf("rule %s, %" PRIu64 " evaluations, kernel %s%s%s\n", jd_rule_name(in->rule),
+               in->n_evaluations, jd_kernel_name(in->kernel), *in->ran_on ? " on " : "",
+               in->ran_on);
     return CTL_DONE;
 }
 
 static int print_answer_json(const struct integral *in, double value) {
     json_t *answer = json_object();
     ctl_json_set_double(answer, value);
-    json_t *rest = json_pack("{s:s, s:f, s:f, s:I, s:s, s:O, s:f}", "function", in->function, "a",
-                             in->a, "b", in->b, "n_iter", (json_int_t)in->n_iter, "kernel",
-                             in->kernel, "parts", in->done, "seconds", in->wall_s);
+    json_t *rest = json_pack(
+        "{s:s, s:f, s:f, s:I, s:s, s:s, s:s?, s:I, s:O, s:f}", "function", in->function, "a", in->a,
+        "b", in->b, "n_iter", (json_int_t)in->n_iter, "rule", jd_rule_name(in->rule), "kernel",
+        jd_kernel_name(in->kernel), "isa", *in->ran_on ? in->ran_on : NULL, "evaluations",
+        (json_int_t)in->n_evaluations, "parts", in->done, "seconds", in->wall_s);
     if (!rest || json_object_update(answer, rest)) {
         json_decref(answer);
         answer = NULL;
@@ -299,7 +372,7 @@ static void free_parts(struct integral *in) {
 }
 
 int cmd_integrate(struct ctl *ctl, char **argv) {
-    struct integral in = {.ctl = ctl, .n_iter = 1000000};
+    struct integral in = {.ctl = ctl, .n_iter = 1000000, .isa = ""};
     struct args args;
     int r = ctl_parse(ctl, &syntax, argv, &in, &args);
     if (r)

@@ -106,7 +106,7 @@ static const struct ctl_syntax syntax = {
                  "Run a task for every line of standard input and print each result as a line of "
                  "JSON. A line that is a JSON array holds the arguments of a call; any other "
                  "line is one text.\n\n"
-                 "  seq -f '[%g]' 1000 | jobctl map demo.square -k\n"
+                 "  seq -f '[\"cos\", 0, %g, 1000]' 9 | jobctl map integrate -k\n"
                  "  find . -name '*.png' -print0 | jobctl map -0 image.shrink\n"
                  "  jobctl map TASK --json <items | jq 'select(.value > 10) | .index'\n"
                  "\vThe first failure cancels what has not begun, and makes the exit code 1. "
@@ -150,8 +150,9 @@ static int print_result(struct mapping *m, jobd_bytes value, uint64_t index) {
 static int explain(const struct mapping *m, const jobd_map_iter *map, int err) {
     jobd_error why = {.code = err};
     uint64_t index;
-    if (m->input.exit)
-        return m->input.exit;
+    int r = map_input_explain(&m->input);
+    if (r)
+        return r;
     if (err == JOBD_E_TIMEOUT) {
         char what[80];
         snprintf(what, sizeof(what), "%" PRIu64 " items were done, the others are cancelled",
@@ -206,7 +207,7 @@ static int check(const struct mapping *m) {
     if (m->backend_pool && m->options.pool)
         return ctl_misuse(m->ctl, "leave one of them out", "--backend and --pool both name a pool");
     if (isatty(STDIN_FILENO))
-        return ctl_misuse(m->ctl, "for example: seq -f '[%g]' 9 | jobctl map demo.square",
+        return ctl_misuse(m->ctl, "for example: seq 9 | jobctl map echo",
                           "map reads its items from standard input, which is this terminal");
     return 0;
 }

@@ -1,9 +1,7 @@
 // jobctl run: a process of its own in the foreground: what it writes is written here, signals that
 // come here go there, and its exit code is ours.
-#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +14,6 @@
 #include "outcome.h"
 
 enum { KEY_TASK = 't', KEY_ENV = 'e', KEY_CHDIR = 'C', KEY_DETACH = 'd', KEY_QUIET = 'q' };
-enum { CANNOT_RUN = 126, NOT_FOUND = 127 };
 
 struct running {
     struct ctl *ctl;
@@ -97,9 +94,9 @@ static const struct ctl_syntax syntax = {
                     "  jobctl run make -j4\n"
                     "  jobctl run --time-limit 10m --label tests -- ./check --all\n"
                     "  jobctl run --env PATH sh -c 'exit 3'; echo $?\n"
-                    "  jobctl run --task integrate '[\"cos\", 0, 1.5, 1e6]'\n"
+                    "  jobctl run --task integrate '[\"cos\", 0, 1.5, 1000]'\n"
                     "\vNo shell looks at the command. A signal n that ends it makes the exit code "
-                    "128+n; 126 and 127 say that it cannot be run. With --json each piece of "
+                    "128+n; 127 says that it cannot be run. With --json each piece of "
                     "output is an object on a line of its own, and so is the end."},
     .n_most = CTL_MANY,
     .stops_at_operand = true,
@@ -150,12 +147,18 @@ static void on_signal(int signal, void *arg) {
 static int explain(const struct running *run, jobd_future *f, int code) {
     jobd_error why = {.code = JOBD_E_CANCELLED};
     jobd_future_exception(f, 0, &why);
-    if (why.code == JOBD_E_EXITED) // it has said itself why, or nothing
+    switch (why.code) {
+    case JOBD_E_EXITED: // it has said itself why, or nothing
         return ctl_exit_of_status(code);
-    int r = ctl_fail_job(run->ctl, f, "process", NULL);
-    if (why.code == JOBD_E_SYS && run->options.argv)
-        return why.sys_errno == ENOENT ? NOT_FOUND : CANNOT_RUN;
-    return r;
+    case JOBD_E_DEADLINE:
+        return ctl_fail_job(run->ctl, f, "process", "allow more with: --time-limit DURATION");
+    case JOBD_E_TASK:
+        return ctl_fail_job(run->ctl, f, "process", run->options.task ? NULL : "");
+    case JOBD_E_WORKER_DIED:
+        return ctl_fail_job(run->ctl, f, "process", "");
+    default:
+        return ctl_fail_job(run->ctl, f, "process", NULL);
+    }
 }
 
 // Nothing if it never came to be: the error has said so.

@@ -107,11 +107,12 @@ int ctl_parse_duration(const struct ctl *ctl, const char *option, const char *te
 
 int ctl_exit_of(int err);
 int ctl_exit_of_status(int status); // of a process: its exit code, or -signal
-// Print an error: as lines for people, or as one JSON object; hint = what to do next, or NULL.
+// Print an error: as lines for people, or as one JSON object; hint = what to do next, NULL = what
+// helps in most cases, "" = nothing.
 int ctl_fail(const struct ctl *ctl, const jobd_error *why, const char *hint);
 // A call failed with nothing but a code; what = what could not be done.
 int ctl_fail_call(const struct ctl *ctl, int err, const char *what);
-// A job did not end well.
+// A job did not end well; the exit code is that of a process, if it was one.
 int ctl_fail_job(const struct ctl *ctl, jobd_future *f, const char *what, const char *hint);
 // The command line makes no sense. Returns JOBD_E_INVAL, for parsers.
 int ctl_misuse(const struct ctl *ctl, const char *hint, const char *fmt, ...) JD_PRINTF(3, 4);

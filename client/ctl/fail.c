@@ -15,8 +15,8 @@ struct report {
     int exit;
     const jobd_error *why;
     const char *message; // what why->message says, in its context
-    const char *hint;
-    const char *state; // of the job
+    const char *hint;    // "" = none either
+    const char *state;   // of the job
     uint64_t job;
 };
 
@@ -36,7 +36,7 @@ static void print_json(const struct report *r) {
     json_t *e =
         json_pack("{s:s, s:o, s:o, s:i}", "code", jobd_errname(r->why->code), "name",
                   string_of(r->why->name), "message", string_of(r->message), "exit", r->exit);
-    if (r->hint)
+    if (r->hint && *r->hint)
         json_object_set_new(e, "hint", string_of(r->hint));
     if (r->state)
         json_object_set_new(e, "state", json_string(r->state));
@@ -61,7 +61,7 @@ static int print_report(const struct ctl *ctl, const struct report *r) {
     fputs("jobctl: ", stderr);
     ctl_print_safe(stderr, r->message);
     putc('\n', stderr);
-    if (r->hint)
+    if (r->hint && *r->hint)
         fprintf(stderr, "%s\n", r->hint);
     return r->exit;
 }
@@ -117,7 +117,7 @@ static const char *usual_hint(int err) {
     case JOBD_E_WORKER_DIED:
         return "if it may run again after a worker's death: jobctl submit --retries-lost 2 ...";
     case JOBD_E_DEADLINE:
-        return "allow more with: jobctl submit --time-limit DURATION ...";
+        return "allow more with: jobctl submit --time-limit DURATION, or --deadline";
     case JOBD_E_NOENT:
         return "\"jobctl list\" shows the jobs there are, \"jobctl pool list\" the pools";
     case JOBD_E_RESULT_TOO_BIG:
@@ -184,15 +184,16 @@ int ctl_fail_job(const struct ctl *ctl, jobd_future *f, const char *what, const 
         snprintf(message, sizeof(message), "%s %" PRIu64 " %s%s: %s", what, info.job_id,
                  info.state < JOBD_JOB_DONE ? "was " : "", jobd_job_state_name(info.state),
                  why.message);
-    return print_report(
-        ctl, &(struct report){
-                 .exit = info.status ? ctl_exit_of_status(info.status) : ctl_exit_of(why.code),
-                 .why = &why,
-                 .message = message,
-                 .hint = hint ? hint : hint_of_job(why.code, &info),
-                 .state = info.state ? jobd_job_state_name(info.state) : NULL,
-                 .job = info.job_id,
-             });
+    return print_report(ctl, &(struct report){
+                                 .exit = info.status && why.code != JOBD_E_DEADLINE
+                                             ? ctl_exit_of_status(info.status)
+                                             : ctl_exit_of(why.code),
+                                 .why = &why,
+                                 .message = message,
+                                 .hint = hint ? hint : hint_of_job(why.code, &info),
+                                 .state = info.state ? jobd_job_state_name(info.state) : NULL,
+                                 .job = info.job_id,
+                             });
 }
 
 int ctl_misuse(const struct ctl *ctl, const char *hint, const char *fmt, ...) {

@@ -34,7 +34,7 @@ static json_t *array_of(const char *line, size_t n) {
 }
 
 static int refuse(struct map_input *m, const char *why) {
-    m->exit = ctl_exit_of(ctl_misuse(m->ctl, NULL, "item %" PRIu64 " %s", m->n_items + 1, why));
+    m->problem = why;
     return JOBD_E_INVAL;
 }
 
@@ -62,9 +62,8 @@ int map_input_next(void *arg, jobd_args *item) {
     ssize_t n_read = getdelim(&m->line, &m->n_room, m->delimiter, m->in);
     if (n_read < 0) {
         m->ended = true;
-        if (ferror(m->in))
-            m->exit = ctl_fail_call(m->ctl, JOBD_E_SYS, "read standard input");
-        return m->exit ? JOBD_E_SYS : 0;
+        m->unreadable = ferror(m->in) != 0;
+        return m->unreadable ? JOBD_E_SYS : 0;
     }
     size_t n = (size_t)n_read;
     m->n_bytes += n;
@@ -73,6 +72,12 @@ int map_input_next(void *arg, jobd_args *item) {
     int r = build(m, n, item);
     m->n_items++;
     return r ? r : 1;
+}
+
+int map_input_explain(const struct map_input *m) {
+    if (m->problem)
+        return ctl_exit_of(ctl_misuse(m->ctl, NULL, "item %" PRIu64 " %s", m->n_items, m->problem));
+    return m->unreadable ? ctl_fail_call(m->ctl, JOBD_E_SYS, "read standard input") : CTL_DONE;
 }
 
 double map_input_total(const struct map_input *m, bool *ret_about) {

@@ -10,7 +10,7 @@
 
 bool number_is(const char *token) {
     struct jd_expr e;
-    return jd_expr_parse((jobd_bytes){token, strlen(token)}, &e, NULL) == 0;
+    return jd_expr_parse((jobd_bytes){token, strlen(token)}, NULL, &e, NULL) == 0;
 }
 
 // Two lines: the text, and a caret under the column, which counts bytes from 1.
@@ -28,13 +28,13 @@ static void point_at(const char *text, size_t column, char *ret, size_t size) {
 int number_parse(const struct ctl *ctl, const char *name, const char *text, double *ret) {
     struct jd_expr e;
     struct jd_expr_error error;
-    int r = jd_expr_parse((jobd_bytes){text, strlen(text)}, &e, &error);
+    int r = jd_expr_parse((jobd_bytes){text, strlen(text)}, NULL, &e, &error);
     if (r) {
         char hint[2 * JD_EXPR_TEXT_MAX + 16];
         point_at(text, error.column, hint, sizeof(hint));
         return ctl_misuse(ctl, hint, "%s: %s", name, error.text);
     }
-    double x = jd_expr_eval(&e);
+    double x = jd_expr_eval(&e, 0);
     if (!isfinite(x)) {
         char shown[CTL_DOUBLE_MAX];
         ctl_double_text(x, shown);

@@ -181,7 +181,8 @@ void ctl_on_note(jobd_future *f, const char *text, void *arg) {
     struct ctl *ctl = arg;
     jobd_job_info info = {.struct_size = sizeof(info)};
     jobd_future_info(f, &info);
-    if (info.state == JOBD_JOB_QUEUED && *text && !ctl->quiet) // else it runs, or made progress
+    bool again = info.state == JOBD_JOB_QUEUED || info.state == JOBD_JOB_DELAYED;
+    if (again && *text && !ctl->quiet) // else it runs, or made progress
         say_of_job(ctl, f, "note", text);
 }
 

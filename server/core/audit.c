@@ -111,7 +111,7 @@ static void audit_worker(const struct core *core, uint32_t number) {
     JD_ASSERT(!started || w->stop_slot == SLOT_NONE || w->slot[w->stop_slot].job != 0 ||
               w->state == WORKER_REAPING);
     JD_ASSERT(!w->process || job_at(&core->jobs, w->process)->flags & JOB_PROCESS);
-    JD_ASSERT(!w->ended || w->process);
+    JD_ASSERT(!w->ended || w->process || w->state == WORKER_REAPING);
 }
 
 // Its workers, and what is counted of them.

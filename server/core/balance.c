@@ -1,26 +1,28 @@
 // As many workers as wanted. A pool wants its number of workers, and one more for each slot that is lent
-// by a worker of one thread. What is too much, or is to be replaced, goes as soon as it has nothing to
-// do.
+// by a worker of one thread. What is too much goes as soon as it has nothing to do; what is to be
+// replaced goes when the one that replaces it is there.
 #include "log.h"
 #include "pools.h"
 #include "state.h"
 
 void pool_unbalance(struct core *core, struct pool *pool) {
+    if (pool->is_single) // a process comes and goes with its one job
+        return;
     pool->is_unbalanced = true;
     core->is_unbalanced = true;
 }
 
 static uint32_t wanted(const struct core *core, const struct pool *pool) {
-    if (pool->is_single || pool->deleting)
+    if (pool->deleting)
         return 0;
     if (pool->is_lazy && pool->n_jobs == 0 && pool->n_all == 0)
         return 0;
-    if (pool->n_threads > 1)
-        return pool->n_workers;
-    uint32_t lent = 0; // by those that stay: the others have been replaced
-    for (uint32_t i = pool->n_lent ? pool->workers : 0; i; i = core->workers[i - 1].pool_next)
-        lent += core->workers[i - 1].n_lent > 0 && !core->workers[i - 1].retiring;
-    return pool->n_workers + lent + pool->n_parked;
+    uint32_t n = pool->n_workers + (pool->n_threads == 1 ? pool->n_parked : 0);
+    if (pool->n_threads > 1 || pool->n_lent == 0)
+        return n;
+    for (uint32_t i = pool->workers; i; i = core->workers[i - 1].pool_next)
+        n += core->workers[i - 1].n_lent > 0 && !core->workers[i - 1].retiring;
+    return n;
 }
 
 // Starts workers that are EMPTY, some of them in the next step.
@@ -64,8 +66,12 @@ static uint32_t least_useful(const struct core *core, const struct pool *pool) {
     return best;
 }
 
-// Those that retire and have nothing left to do.
-static void let_go(struct core *core, struct pool *pool) {
+// Those that retire and have nothing left to do; if something is to replace them, not before it can.
+// Where no number is free for that, it gets theirs.
+static void let_go(struct core *core, struct pool *pool, uint32_t want) {
+    uint32_t serving = pool->is_short ? want : 0;
+    for (uint32_t i = pool->workers; i; i = core->workers[i - 1].pool_next)
+        serving += core->workers[i - 1].state == WORKER_READY && !core->workers[i - 1].retiring;
     for (uint32_t i = pool->workers, next; i; i = next) {
         struct worker *w = &core->workers[i - 1];
         next = w->pool_next;
@@ -73,27 +79,62 @@ static void let_go(struct core *core, struct pool *pool) {
             continue;
         if (w->state == WORKER_EMPTY)
             worker_give(core, i - 1);
-        else if (w->state == WORKER_READY && w->n_out == 0)
+        else if (w->state == WORKER_READY && w->n_out == 0 && serving >= want)
             worker_hang_up(core, i - 1);
         else if (w->state == WORKER_STARTING || w->state == WORKER_INIT)
             worker_kill(core, i - 1);
     }
 }
 
+// A pool that was deleted `now`: what it has begun is stopped, what was sent is taken back.
+static void stop_jobs(struct core *core, const struct pool *pool) {
+    const struct stop stop = {.why = STOP_POOL, .force = true};
+    for (uint32_t i = pool->workers; i; i = core->workers[i - 1].pool_next) {
+        const struct worker *w = &core->workers[i - 1];
+        if (w->n_out == 0)
+            continue;
+        if (core_is_full(core)) {
+            core->more = true;
+            return;
+        }
+        for (uint16_t s = w->out_head; s != SLOT_NONE; s = w->slot[s].next)
+            if (!w->slot[s].has_more || w->more[s].stop.why != STOP_POOL)
+                job_stop(core, w->slot[s].job, &stop);
+    }
+}
+
+// Nobody has anything in it any more.
+static bool is_over(struct core *core, struct pool *pool) {
+    if (!pool->deleting || pool->n_jobs > 0 || pool->n_all > 0 || pool->drains)
+        return false;
+    shares_leave(core, pool);
+    return pool->n_shares == 0;
+}
+
 static void balance(struct core *core, struct pool *pool) {
+    pool->is_unbalanced = false;
+    if (pool->is_single) // its workers come and go with their jobs
+        return;
+    if (pool->stops_jobs)
+        stop_jobs(core, pool);
     uint32_t want = wanted(core, pool);
-    pool->is_unbalanced = pool->is_short = false;
+    pool->is_short = false;
     while (pool->n_all - pool->n_retiring < want && !pool->is_short)
         pool->is_short = worker_take(core, pool) < 0;
     while (pool->n_all - pool->n_retiring > want) {
         uint32_t i = least_useful(core, pool);
         if (!i)
             break;
+        if (core_is_full(core)) { // each one has a window to be taken back
+            core->more = true;
+            pool_unbalance(core, pool);
+            break;
+        }
         worker_retire(core, i - 1, true);
     }
     start_some(core, pool);
-    let_go(core, pool);
-    if (pool->deleting && pool->n_jobs == 0 && pool->n_all == 0 && pool->n_shares == 0)
+    let_go(core, pool, want);
+    if (is_over(core, pool))
         pool_drop(core, pool);
 }
 

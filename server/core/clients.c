@@ -249,6 +249,7 @@ void clients_on_paused(struct core *core, const struct event *e) {
     struct client *client = client_at(c, index);
     client->paused = e->kind == EVENT_PAUSED;
     shares_update(core, client);
+    process_on_paused(core, index);
 }
 
 void clients_on_closed(struct core *core, const struct event *e) {

@@ -7,6 +7,7 @@
 #include "slab.h"
 
 struct core;
+struct job;
 struct pool;
 
 enum { LEVEL_ZERO = 128, LEVELS = 256 }; // priorities, from 0 on
@@ -116,20 +117,26 @@ static inline uint64_t client_wire_handle(const struct client *client, uint32_t 
 }
 
 // ---- shares and lanes (shares.c) ----
-// The client's share in a pool, for one more executor; 0 = out of memory.
+// The client's share in a pool without a limit of its own; 0 = out of memory.
+uint32_t share_of(struct core *core, uint32_t client, struct pool *pool);
+// The same, or one with a limit, for one more executor.
 uint32_t share_take(struct core *core, uint32_t client, struct pool *pool, uint32_t cap);
 void share_give(struct core *core, uint32_t share); // one executor less
 // Its lane of a priority; 0 = out of memory.
 uint32_t share_lane(struct core *core, uint32_t share, int64_t priority);
 // Jobs of the share came to be out, or ended: it may have reached its limit, or be below it again.
 void share_out(struct core *core, uint32_t share, int change);
-void shares_free(struct core *core, struct client *client);         // nothing is in them
+void shares_free(struct core *core, struct client *client); // nothing is in them
+// Frees those in a pool without jobs to which no executor refers.
+void shares_leave(struct core *core, const struct pool *pool);
 void shares_update(struct core *core, const struct client *client); // paused or not any more
 
 // ---- requests about jobs (submit.c, control.c) ----
 void submit_on_executor_open(struct core *core, uint32_t client, const struct jd_msg *msg);
 void submit_on_executor_close(struct core *core, uint32_t client, const struct jd_msg *msg);
 void submit_on_submit(struct core *core, uint32_t client, const struct jd_msg *msg);
+// "cancelled by its submitter", or by which process.
+const char *cancelled_text(struct core *core, const struct job *job, uint32_t client);
 void control_on_cancel(struct core *core, uint32_t client, const struct jd_msg *msg);
 void control_on_abort(struct core *core, uint32_t client, const struct jd_msg *msg);
 void control_on_signal(struct core *core, uint32_t client, const struct jd_msg *msg);

@@ -37,6 +37,14 @@ static bool give_up(struct core *core, uint32_t index, uint32_t job_index,
     return true;
 }
 
+const char *cancelled_text(struct core *core, const struct job *job, uint32_t index) {
+    if (job->client == index)
+        return "cancelled by its submitter";
+    return (const char *)core_text(core, "cancelled by process %u",
+                                   client_at(&core->clients, index)->pid)
+        .data;
+}
+
 void control_on_cancel(struct core *core, uint32_t index, const struct jd_msg *msg) {
     const struct client *client = client_at(&core->clients, index);
     uint32_t job_index = find(core, client, msg->u.cancel.handle, msg->u.cancel.job);
@@ -58,7 +66,7 @@ void control_on_cancel(struct core *core, uint32_t index, const struct jd_msg *m
     bool cancelled = job_waits(job);
     answer(core, client, msg, cancelled);
     if (cancelled)
-        job_withdraw(core, job_index, "cancelled by its submitter");
+        job_withdraw(core, job_index, cancelled_text(core, job, index));
 }
 
 void control_on_abort(struct core *core, uint32_t index, const struct jd_msg *msg) {
@@ -70,7 +78,10 @@ void control_on_abort(struct core *core, uint32_t index, const struct jd_msg *ms
     if (!job)
         return;
     if (job_waits(job))
-        job_withdraw(core, job_index, "stopped before it was started");
+        job_withdraw(core, job_index,
+                     (const char *)core_text(core, "stopped by process %u before it was started",
+                                             client->pid)
+                         .data);
     else
         job_stop(core, job_index,
                  &(struct stop){.why = STOP_ABORT,
@@ -93,10 +104,15 @@ void control_on_signal(struct core *core, uint32_t index, const struct jd_msg *m
                           jd_text("signals are for processes; a job of a pool can be killed"));
         return;
     }
-    if (!core->workers[job->worker].pid || signal->signal == 0) {
+    if (signal->signal == 0) {
+        client_emit_error(core, client, msg, JOBD_E_INVAL, jd_text("a signal is 1 to 64"));
+        return;
+    }
+    if (!core->workers[job->worker].pid) {
         client_emit_error(core, client, msg, JOBD_E_STATE, jd_text("the process does not run yet"));
         return;
     }
+    core->workers[job->worker].was_signalled = true;
     struct effect *fx = core_emit(core, EFFECT_SIGNAL);
     fx->worker = job->worker;
     fx->signal = (int)signal->signal;
@@ -110,21 +126,31 @@ void attach_tell(struct core *core, uint32_t index, uint32_t handle, uint64_t id
     const struct kept *k = ids_find(&core->ids, id) ? NULL : kept_find(core, id);
     if (!k)
         return;
+    kept_show(core, k);
     struct effect *fx = client_emit_event(core, client, JD_OP_JOB_DONE);
-    jobd_bytes value = {k->value, k->value_bytes};
-    bool fits = value.len <= client->max_value;
-    fx->msg.u.job_done = (struct jd_job_done){
+    struct jd_job_done *done = &fx->msg.u.job_done;
+    *done = (struct jd_job_done){
         .handle = client_wire_handle(client, handle),
-        .state = fits ? k->state : JOBD_JOB_FAILED,
+        .state = k->state,
         .pid = k->pid,
         .run_ns = k->run_ns,
-        .value = fits ? value : (jobd_bytes){0},
-        .error = fits ? (uint64_t)-k->error : (uint64_t)-JOBD_E_RESULT_TOO_BIG,
+        .value = {k->value, k->value_bytes},
+        .error = (uint64_t)-k->error,
         .name = jd_text(k->name ? k->name : ""),
         .text = jd_text(k->text ? k->text : ""),
         .attempt = k->attempts > 1 ? k->attempts : 0,
         .status = k->status,
     };
+    if (k->lost_bytes == 0 && k->value_bytes <= client->max_value)
+        return;
+    done->state = JOBD_JOB_FAILED;
+    done->error = (uint64_t)-JOBD_E_RESULT_TOO_BIG;
+    done->value = done->name = (jobd_bytes){0};
+    done->text =
+        k->lost_bytes
+            ? core_text(core, "the result had %u bytes and could not be kept", k->lost_bytes)
+            : core_text(core, "the result has %u bytes; this connection takes %u", k->value_bytes,
+                        client->max_value);
 }
 
 int attach(struct core *core, uint32_t index, uint32_t handle, uint64_t id) {

@@ -195,6 +195,7 @@ void core_step(struct core *core, uint64_t now_ns, const struct event *e) {
     core->text_used = 0;
     core->n_starts = 0;
     core->more = false;
+    kept_on_step(core);
 
     handle(core, e);
     if (core->now_ns >= core->wake_ns)

@@ -27,6 +27,8 @@ static jobd_bytes how_it_died(struct core *core, const struct worker *w, const s
     int status = e->status;
     if (e->usage.out_of_memory)
         return jd_text("was killed by SIGKILL (signal 9): the machine was out of memory");
+    if (w->init_failed)
+        return jd_text("was killed because its initializer failed");
     if (w->is_broken)
         return jd_text("sent what cannot be understood and was killed");
     if (WIFSIGNALED(status))
@@ -67,12 +69,10 @@ struct death {
 static jobd_bytes usage_text(struct core *core, const struct worker_usage *u) {
     if (u->cpu_ns == 0 && u->max_rss_bytes == 0)
         return jd_text("");
+    if (u->max_rss_bytes == 0)
+        return core_text(core, "; it had used %.2f s of CPU", (double)u->cpu_ns * 1e-9);
     return core_text(core, "; it had used %.2f s of CPU and at most %.1f MiB",
                      (double)u->cpu_ns * 1e-9, (double)u->max_rss_bytes / 1048576.0);
-}
-
-static int status_of(int status) {
-    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 // The job died with its worker: once more, or an end.
@@ -122,7 +122,7 @@ static void settle_slot(struct core *core, const struct death *d, unsigned index
     struct stop stop = slot->has_more ? w->more[index].stop : (struct stop){0};
     struct fate fate = {.pid = d->pid, .sent_ns = slot->sent_ns, .usage = &d->event->usage};
     fate.pid = slot->has_more && w->more[index].pid ? w->more[index].pid : d->pid;
-    fate.status = job->flags & JOB_PROCESS ? status_of(d->event->status) : 0;
+    fate.status = job->flags & JOB_PROCESS ? process_status(d->event->status) : 0;
     JD_ASSERT(slot->state != SLOT_REVOKING);
     if (!stop.why && core->killing)
         stop.why = STOP_DRAIN;
@@ -143,7 +143,10 @@ static void settle_slot(struct core *core, const struct death *d, unsigned index
     if (job->flags & (JOB_OWNER_GONE | JOB_PROCESS) || core->killing) {
         if (job->state == JOBD_JOB_RUNNING) // it said so before, and now it does not
             job->state = JOBD_JOB_SENT;
-        job_end_cancelled(core, job_index, "its worker ended before the job was started");
+        fate.state = JOBD_JOB_CANCELLED;
+        fate.error = JOBD_E_CANCELLED;
+        fate.text = jd_text("its worker ended before the job was started");
+        job_end(core, job_index, &fate);
         return;
     }
     job_set_state(job, JOBD_JOB_QUEUED);
@@ -154,7 +157,7 @@ static void settle_slot(struct core *core, const struct death *d, unsigned index
 static jobd_bytes why_not_ready(struct core *core, const struct event *e, jobd_bytes how) {
     const struct worker *w = &core->workers[e->worker];
     char quoted[200] = "";
-    if (w->is_broken && w->pool->failure[0])
+    if ((w->is_broken || w->init_failed) && w->pool->failure[0])
         return core_text(core, "%s", w->pool->failure);
     if (e->text.len)
         jd_log_quote(quoted, sizeof quoted, e->text);

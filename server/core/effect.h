@@ -18,6 +18,7 @@ enum effect_kind {
     EFFECT_REVOKE,      // worker, slot, seq
     EFFECT_ASK_STOP,    // worker, slot, seq: set the cooperative flag
     EFFECT_SAMPLE,      // worker, rss: feed in what its ring holds back, then EVENT_BOARD
+    EFFECT_HOLD_OUTPUT, // worker, hold: tell nothing of what it writes for now, so that it must wait
     EFFECT_HANG_UP,     // worker: half-close; it ends when it has done what it was sent
     EFFECT_SIGNAL,      // worker, signal: to its process group
     EFFECT_RESERVE_IDS, // limit: make ids below it safe against reuse
@@ -52,6 +53,7 @@ struct effect {
             uint32_t worker;
             uint32_t n_fds;
         } adopt;
+        bool hold;
         bool rss; // look up how much memory the process holds, too
         uint32_t max_frame;
         int signal;

@@ -24,6 +24,7 @@ static void free_ring(struct kept_ring *ring) {
 void kept_free_all(struct kept_jobs *kept) {
     free_ring(&kept->owned);
     free_ring(&kept->detached);
+    free_one(&kept->forgotten);
 }
 
 static void forget_oldest(struct core *core, struct kept_ring *ring) {
@@ -31,7 +32,10 @@ static void forget_oldest(struct core *core, struct kept_ring *ring) {
     core->kept.bytes -= k->value_bytes;
     if (k->key)
         keys_remove(&core->keys, k->key);
-    free_one(k);
+    if (k->id == core->kept.shown)
+        core->kept.forgotten = *k;
+    else
+        free_one(k);
     ring->first = (ring->first + 1) % ring->cap;
     ring->n--;
 }
@@ -68,8 +72,13 @@ static struct kept *take(struct core *core, struct kept_ring *ring) {
 
 static void keep_value(struct core *core, struct kept *k, jobd_bytes value) {
     struct kept_ring *ring = &core->kept.detached;
-    if (value.len == 0 || value.len > core->cfg.max_kept_bytes || !(k->value = jd_alloc(value.len)))
+    if (value.len == 0)
         return;
+    bool fits = value.len <= core->cfg.max_kept_bytes;
+    if (!fits || !(k->value = jd_alloc(value.len))) {
+        k->lost_bytes = (uint32_t)value.len;
+        return;
+    }
     memcpy(k->value, value.data, value.len);
     k->value_bytes = (uint32_t)value.len;
     core->kept.bytes += value.len;
@@ -94,8 +103,7 @@ void kept_add(struct core *core, const struct job *job, const struct fate *fate)
     k->state = (uint8_t)fate->state;
     k->attempts = job->attempts;
     k->lost = (uint8_t)job->lost;
-    const struct pool *pool = job_pool(core, job);
-    k->pool = (uint8_t)pool->number;
+    k->pool = (uint8_t)job_pool(core, job)->number;
     k->priority = job->lane ? lane_priority(lane_at(&core->clients, job->lane)) : 0;
     if (fate->usage) {
         k->cpu_ns = fate->usage->cpu_ns;
@@ -128,6 +136,18 @@ const struct kept *kept_find(const struct core *core, uint64_t id) {
     return k ? k : find_in(&core->kept.owned, id);
 }
 
+void kept_show(struct core *core, const struct kept *k) {
+    core->kept.shown = k->id;
+}
+
+void kept_on_step(struct core *core) {
+    if (!core->kept.shown)
+        return;
+    core->kept.shown = 0;
+    free_one(&core->kept.forgotten);
+    core->kept.forgotten = (struct kept){0};
+}
+
 const struct kept *kept_at(const struct core *core, uint32_t i) {
     const struct kept_ring *ring = &core->kept.detached;
     if (i >= ring->n) {
@@ -135,6 +155,17 @@ const struct kept *kept_at(const struct core *core, uint32_t i) {
         ring = &core->kept.owned;
     }
     return i < ring->n ? &ring->list[(ring->first + i) % ring->cap] : NULL;
+}
+
+void kept_forget_pool(struct core *core, uint32_t number) {
+    struct kept_ring *const rings[] = {&core->kept.owned, &core->kept.detached};
+    for (size_t r = 0; r < JD_LEN(rings); r++) {
+        for (uint32_t i = 0; i < rings[r]->n; i++) {
+            struct kept *k = &rings[r]->list[(rings[r]->first + i) % rings[r]->cap];
+            if (k->pool == number)
+                k->pool = KEPT_NO_POOL;
+        }
+    }
 }
 
 static uint64_t forget_old(struct core *core, struct kept_ring *ring) {

@@ -9,6 +9,8 @@ struct core;
 struct job;
 struct fate;
 
+enum { KEPT_NO_POOL = UINT8_MAX };
+
 struct kept {
     uint64_t id;
     uint64_t end_ns;
@@ -22,11 +24,12 @@ struct kept {
     int16_t error;
     uint8_t state;
     uint8_t attempts, lost;
-    uint8_t pool; // its number
+    uint8_t pool; // its number; KEPT_NO_POOL = it was deleted
     int8_t priority;
     uint32_t value_bytes;
-    void *value; // owned; NULL = none, or it went to the owner
-    char *name;  // owned, as the rest: the task's own name of the error
+    uint32_t lost_bytes; // of a result that could not be kept
+    void *value;         // owned; NULL = none, or it went to the owner
+    char *name;          // owned, as the rest: the task's own name of the error
     char *text;
     char *label;
 };
@@ -39,7 +42,9 @@ struct kept_ring {
 
 struct kept_jobs {
     struct kept_ring owned, detached;
-    uint64_t bytes; // of values
+    uint64_t bytes;        // of values
+    uint64_t shown;        // the job whose words and value an effect of this step shows; 0 = none
+    struct kept forgotten; // that one, if it was forgotten in the same step
 };
 
 void kept_free_all(struct kept_jobs *kept);
@@ -47,8 +52,12 @@ void kept_free_all(struct kept_jobs *kept);
 void kept_add(struct core *core, const struct job *job, const struct fate *fate);
 // NULL = not there (any more).
 const struct kept *kept_find(const struct core *core, uint64_t id);
+// An effect of this step shows it: it stays until the next one.
+void kept_show(struct core *core, const struct kept *k);
+void kept_on_step(struct core *core); // a step begins
 // Number i of all that is kept, from 0; NULL = there are no more.
 const struct kept *kept_at(const struct core *core, uint32_t i);
+void kept_forget_pool(struct core *core, uint32_t number);
 // Forgets what is too old.
 void kept_on_time(struct core *core);
 

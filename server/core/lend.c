@@ -48,7 +48,8 @@ static int lend(struct core *core, uint32_t number, uint32_t index) {
     uint32_t most = pool->max_lent ? pool->max_lent : pool->n_workers * pool->n_threads;
     if (w->slot[index].has_more && w->more[index].lent)
         return JOBD_E_STATE;
-    if (pool->n_lent >= most || pool->is_single || core->stopping)
+    bool replaced = w->n_threads > 1 || pool->n_parked > 0 || worker_can_take(core);
+    if (pool->n_lent >= most || pool->is_single || core->stopping || !replaced)
         return JOBD_E_AGAIN;
     uint32_t caller = client_make(core, "task");
     if (!caller)

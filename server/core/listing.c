@@ -12,8 +12,8 @@ static bool same(jobd_bytes wanted, const char *name) {
            (name && strlen(name) == wanted.len && memcmp(name, wanted.data, wanted.len) == 0);
 }
 
-static const char *pool_name(const struct core *core, uint32_t number) {
-    return core->pools[number] ? core->pools[number]->name : NULL;
+static const char *pool_name(const struct core *core, const struct kept *k) {
+    return k->pool == KEPT_NO_POOL ? NULL : core->pools[k->pool]->name;
 }
 
 static bool state_wanted(const struct jd_jobs *q, unsigned state) {
@@ -25,7 +25,7 @@ static double seconds_since(const struct core *core, uint32_t ms) {
 }
 
 static bool kept_wanted(const struct core *core, const struct jd_jobs *q, const struct kept *k) {
-    return state_wanted(q, k->state) && same(q->pool, pool_name(core, k->pool)) &&
+    return state_wanted(q, k->state) && same(q->pool, pool_name(core, k)) &&
            same(q->task, core->tasks.list[k->task].name) && same(q->label, k->label);
 }
 
@@ -37,7 +37,7 @@ static int put_kept(struct core *core, const struct kept *k) {
     put_u64(&m, "job", k->id);
     put_str(&m, "state", jobd_job_state_name(k->state));
     put_str(&m, "task", core->tasks.list[k->task].name);
-    put_str(&m, "pool", pool_name(core, k->pool));
+    put_str(&m, "pool", pool_name(core, k));
     put_str(&m, "label", k->label);
     put_u64(&m, "pid", k->pid);
     put_u64(&m, "attempt", k->attempts);
@@ -87,16 +87,16 @@ static int put_job(struct core *core, const struct job *job) {
 // many were looked at.
 static bool next(struct core *core, const struct jd_jobs *q, uint64_t *cursor, unsigned *left,
                  int *ret_err) {
-    for (const struct kept *k; *cursor<LIVE_CURSOR && * left> 0; --*left) {
-        k = kept_at(core, (uint32_t)*cursor);
+    for (; *left > 0 && *cursor < LIVE_CURSOR; --*left) {
+        const struct kept *k = kept_at(core, (uint32_t)*cursor);
         *cursor = k ? *cursor + 1 : LIVE_CURSOR;
         if (k && kept_wanted(core, q, k)) {
             *ret_err = put_kept(core, k);
             return true;
         }
     }
-    for (uint32_t i; *left > 0 && *cursor >= LIVE_CURSOR; --*left) {
-        i = jobs_next(&core->jobs, (uint32_t)(*cursor - LIVE_CURSOR) + 1);
+    for (; *left > 0; --*left) {
+        uint32_t i = jobs_next(&core->jobs, (uint32_t)(*cursor - LIVE_CURSOR) + 1);
         if (!i) {
             *cursor = 0;
             return false;

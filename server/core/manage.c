@@ -34,12 +34,19 @@ static int check_room(struct core *core, uint64_t more, jobd_bytes *ret_text) {
     return JOBD_E_LIMIT;
 }
 
+// Before the first worker is ready any name may be right.
+static bool may_be_task(const struct tasks *tasks, jobd_bytes name) {
+    int task = tasks_find(tasks, name);
+    return tasks->settled ? task >= 0 && tasks->list[task].known
+                          : jd_name_ok(name, TASK_NAME_BYTES);
+}
+
 static int create(struct core *core, const struct jd_pool_create *p, jobd_bytes *ret_text) {
     char name[JD_NAME_MAX + 1], initializer[JD_NAME_MAX + 1];
     struct pool *pool;
-    if (!jd_name_ok(p->pool, JD_NAME_MAX / 2 - 1) || p->workers == 0) {
-        *ret_text =
-            jd_text("a pool needs a name of 1 to 63 bytes of [A-Za-z0-9._:/-] and a worker");
+    uint32_t n_workers = p->workers ? (uint32_t)p->workers : JD_MAX(core->cfg.n_cpus, 1u);
+    if (!jd_name_ok(p->pool, JD_NAME_MAX / 2 - 1)) {
+        *ret_text = jd_text("a pool needs a name of 1 to 63 bytes of [A-Za-z0-9._:/-]");
         return JOBD_E_INVAL;
     }
     if (pool_find(core, p->pool)) {
@@ -47,11 +54,11 @@ static int create(struct core *core, const struct jd_pool_create *p, jobd_bytes 
                               (const char *)p->pool.data);
         return JOBD_E_EXIST;
     }
-    if (p->initializer.len && core->tasks.settled && tasks_find(&core->tasks, p->initializer) < 0) {
+    if (p->initializer.len && !may_be_task(&core->tasks, p->initializer)) {
         *ret_text = task_unknown_text(core, p->initializer);
         return JOBD_E_NOTASK;
     }
-    int err = check_room(core, p->workers, ret_text);
+    int err = check_room(core, n_workers, ret_text);
     if (err)
         return err;
     memcpy(name, p->pool.data, p->pool.len);
@@ -59,7 +66,7 @@ static int create(struct core *core, const struct jd_pool_create *p, jobd_bytes 
     memcpy(initializer, p->initializer.data ? p->initializer.data : "", p->initializer.len);
     initializer[p->initializer.len] = '\0';
     struct core_pool spec = {.name = name,
-                             .n_workers = (uint32_t)p->workers,
+                             .n_workers = n_workers,
                              .n_threads = (uint32_t)p->threads,
                              .initializer = p->initializer.len ? initializer : NULL,
                              .init_args = p->init_args,
@@ -86,24 +93,14 @@ static int resize(struct core *core, struct pool *pool, uint64_t n, jobd_bytes *
     return 0;
 }
 
-// What it has begun is stopped at once; the rest is taken back and cancelled.
-static void stop_all(struct core *core, uint32_t number) {
-    const struct worker *w = &core->workers[number];
-    const struct stop stop = {.why = STOP_POOL, .force = true};
-    for (uint16_t s = w->out_head; s != SLOT_NONE; s = w->slot[s].next)
-        if (w->slot[s].state == SLOT_RUNNING || w->slot[s].state == SLOT_CLAIMED)
-            stop_begin(core, number, s, &stop);
-}
-
 static int delete (struct core *core, struct pool *pool, bool now, jobd_bytes *ret_text) {
     if (pool->stays) {
         *ret_text = core_text(core, "the pool '%s' cannot be deleted", pool->name);
         return JOBD_E_PERM;
     }
     pool->deleting = true;
+    pool->stops_jobs = now;
     pool->paused = false;
-    for (uint32_t i = pool->workers; i && now; i = core->workers[i - 1].pool_next)
-        stop_all(core, i - 1);
     pool_unbalance(core, pool);
     tell(core, pool, "pool.deleted");
     return 0;
@@ -172,23 +169,31 @@ void manage_on_request(struct core *core, uint32_t index, const struct jd_msg *m
 
 static void answer_drains(struct core *core, struct pool *pool) {
     const struct clients *c = &core->clients;
+    bool empty = pool->n_jobs == 0;
+    if (pool->deleting)
+        pool_unbalance(core, pool);
     while (pool->drains) {
         struct drain d = *drain_at(core, pool->drains);
         jd_slab_give(&core->drains, pool->drains);
         pool->drains = d.next;
         const struct client *client = c->by_peer[d.peer] ? client_at(c, c->by_peer[d.peer]) : NULL;
         struct jd_msg request = {.op = JD_OP_POOL_DRAIN, .id = d.request};
-        if (client && client->session == d.session && client->state == CLIENT_OPEN)
+        if (!client || client->session != d.session || client->state != CLIENT_OPEN)
+            continue;
+        if (empty)
             client_emit_reply(core, client, &request);
+        else
+            client_emit_error(core, client, &request, JOBD_E_STATE,
+                              jd_text("the pool was opened again before it was empty"));
     }
 }
 
 void manage_run(struct core *core) {
     for (uint32_t i = 0; i < core->n_pools; i++) {
         struct pool *pool = core->pools[i];
-        if (pool && pool->drains && (pool->n_jobs == 0 || !pool->draining))
-            answer_drains(core, pool);
         if (pool && pool->deleting && pool->n_jobs > pool->n_out)
             sched_cancel_queued(core, pool, "its pool was deleted");
+        if (pool && pool->drains && (pool->n_jobs == 0 || !pool->draining))
+            answer_drains(core, pool);
     }
 }

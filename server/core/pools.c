@@ -62,6 +62,7 @@ int pool_make(struct core *core, const struct core_pool *spec, struct pool **ret
 void pool_drop(struct core *core, struct pool *pool) {
     JD_ASSERT(pool->n_jobs == 0 && pool->n_shares == 0 && pool->n_all == 0);
     core->pools[pool->number] = NULL;
+    kept_forget_pool(core, pool->number);
     free_parts(pool);
     jd_free(pool);
 }
@@ -130,18 +131,31 @@ bool pool_may_start(struct core *core, struct pool *pool, bool free, uint64_t *r
     return true;
 }
 
-void pool_on_started(struct core *core, struct pool *pool) {
+void pool_count_start(struct core *core, struct pool *pool) {
     pool->tokens_ns = JD_MAX(pool->tokens_ns, core->now_ns) + TOKEN_NS;
 }
 
-void pool_on_ready(struct core *core, struct pool *pool) {
-    (void)core;
+void pool_on_ready(struct pool *pool) {
     if (pool->degraded)
         jd_log(JD_LOG_INFO, "pool.recovered", "pool=%s", pool->name);
     pool->failed_starts = 0;
     pool->degraded = false;
     pool->retry_ns = 0;
     pool->failure[0] = '\0';
+}
+
+// Those whose turn is next hear why they wait.
+static void tell_waiters(struct core *core, const struct pool *pool) {
+    enum { TOLD_MAX = 16 };
+    int level = pool_level(pool);
+    uint32_t first = level >= 0 ? pool->ring[level] : 0, lane = first;
+    for (unsigned n = 0; lane && n < TOLD_MAX; n++) {
+        job_note(core, job_at(&core->jobs, lane_at(&core->clients, lane)->head), 0,
+                 core_text(core, "it waits: no worker of the pool '%s' is ready: %s", pool->name,
+                           pool->failure));
+        lane = lane_at(&core->clients, lane)->ring_next;
+        lane = lane == first ? 0 : lane;
+    }
 }
 
 void pool_on_failed_start(struct core *core, struct pool *pool, jobd_bytes why) {
@@ -156,6 +170,8 @@ void pool_on_failed_start(struct core *core, struct pool *pool, jobd_bytes why) 
     delay_ns = delay_ns - delay_ns / 10 + core_random(core, delay_ns / 5); // +- 10 %
     pool->retry_ns = core->now_ns + delay_ns;
     pool_unbalance(core, pool);
+    if (pool->n_ready == 0)
+        tell_waiters(core, pool);
     if (n == POOL_FAILED_STARTS_MAX) {
         pool->degraded = true;
         jd_log(JD_LOG_ERROR, "pool.degraded", "pool=%s failed_starts=%u retry_s=%d", pool->name, n,

@@ -20,12 +20,13 @@ struct pool {
     uint64_t recycle_jobs, recycle_rss_bytes; // 0 = never
     uint32_t max_lent;
 
-    bool is_lazy;   // starts its workers when it gets its first job
-    bool is_single; // of processes: a worker comes with its job and goes with it
-    bool paused;    // nothing is started
-    bool draining;  // no more jobs are taken
-    bool deleting;  // and it goes when it is empty
-    bool stays;     // cannot be deleted
+    bool is_lazy;    // starts its workers when it gets its first job
+    bool is_single;  // of processes: a worker comes with its job and goes with it
+    bool paused;     // nothing is started
+    bool draining;   // no more jobs are taken
+    bool deleting;   // and it goes when it is empty
+    bool stops_jobs; // and what it has begun is stopped
+    bool stays;      // cannot be deleted
 
     uint32_t workers;                      // list of its workers: number + 1
     uint32_t n_all;                        // in the list
@@ -33,7 +34,7 @@ struct pool {
     uint32_t n_retiring, n_parked;
     uint32_t idle;      // workers with a free thread, last used first: number + 1
     bool is_unbalanced; // its workers are not as wanted, or that is not known
-    bool is_short;      // it wants a number, and all are in use
+    bool is_short;      // it wants one more, and all numbers are in use
 
     uint64_t levels[LEVELS / 64]; // bit set = there is a ring
     uint32_t ring[LEVELS];        // a lane with queued jobs that may run; 0 = none
@@ -86,8 +87,8 @@ void pool_drop(struct core *core, struct pool *pool);
 // May a worker be started now? If not, *ret_at_ns is when to ask again (UINT64_MAX = when another
 // start has ended). `free`: it replaces one that we killed, which costs nothing of the budget.
 bool pool_may_start(struct core *core, struct pool *pool, bool free, uint64_t *ret_at_ns);
-void pool_on_started(struct core *core, struct pool *pool);
-void pool_on_ready(struct core *core, struct pool *pool);
+void pool_count_start(struct core *core, struct pool *pool); // one that is not free
+void pool_on_ready(struct pool *pool);
 void pool_on_failed_start(struct core *core, struct pool *pool, jobd_bytes why);
 
 // ---- as many workers as wanted (balance.c) ----

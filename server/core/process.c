@@ -1,5 +1,6 @@
 #include "process.h"
 
+#include <stdlib.h> // WIFEXITED and its like
 #include <string.h>
 
 #include "follow.h"
@@ -65,16 +66,14 @@ void process_on_start(struct core *core, uint32_t index, const struct event *e) 
     struct worker *w = &core->workers[number];
     job->worker = (uint16_t)number;
     w->process = job_index;
-    if (p->output && job->side)
-        job_side_at(&core->jobs, job->side)->output = true;
+    job_side_at(&core->jobs, job->side)->output = p->output;
     adopt(core, client, (uint32_t)number, (uint32_t)p->n_pipes);
     client_emit_reply(core, client, e->msg)->msg.u.submit_ok.job = job->id;
     worker_start(core, (uint32_t)number);
 }
 
 bool process_has_output(const struct core *core, uint32_t index) {
-    const struct job *job = job_at(&core->jobs, index);
-    return job->side && job_side_at(&core->jobs, job->side)->output;
+    return job_side_at(&core->jobs, job_at(&core->jobs, index)->side)->output;
 }
 
 void process_begin(struct core *core, uint32_t number) {
@@ -85,14 +84,18 @@ void process_begin(struct core *core, uint32_t number) {
         window_dispatch(core, number, w->process, task_estimate_ns(task));
         return;
     }
-    process_failed(core, number, task_unknown_text(core, jd_text(task->name)));
+    process_failed(core, number,
+                   &(struct fate){.error = JOBD_E_NOTASK,
+                                  .text = task_unknown_text(core, jd_text(task->name))});
     worker_kill(core, number);
 }
 
-void process_failed(struct core *core, uint32_t number, jobd_bytes why) {
+void process_failed(struct core *core, uint32_t number, const struct fate *why) {
     struct worker *w = &core->workers[number];
-    struct fate fate = {
-        .state = JOBD_JOB_FAILED, .error = JOBD_E_SYS, .pid = w->pid, .text = why, .status = 1};
+    struct fate fate = *why;
+    fate.state = JOBD_JOB_FAILED;
+    fate.pid = w->pid;
+    fate.status = why->status ? why->status : 1;
     uint32_t job = w->process;
     w->process = 0;
     if (job)
@@ -109,33 +112,11 @@ void process_withdraw(struct core *core, uint32_t index) {
 
 // ---- ending ----
 
-static jobd_bytes keep(jobd_bytes b) {
-    void *copy = b.len ? jd_alloc(b.len) : NULL;
-    return copy ? (jobd_bytes){memcpy(copy, b.data, b.len), b.len} : (jobd_bytes){0};
-}
-
 static void drop(jobd_bytes b) {
     jd_free((void *)(uintptr_t)b.data);
 }
 
-void process_end(struct core *core, uint32_t number, const struct fate *fate) {
-    struct worker *w = &core->workers[number];
-    w->ended = jd_alloc(sizeof *w->ended);
-    if (!w->ended) { // then it is over a little early
-        job_end(core, w->process, fate);
-        w->process = 0;
-    } else {
-        w->ended->fate = *fate;
-        w->ended->fate.value = keep(fate->value);
-        w->ended->fate.name = keep(fate->name);
-        w->ended->fate.text = keep(fate->text);
-        if (fate->state == JOBD_JOB_FAILED && fate->status == 0)
-            w->ended->fate.status = 1; // as a program that ends by an exception
-    }
-    worker_hang_up(core, number);
-}
-
-static void free_end(struct worker *w) {
+void process_free(struct worker *w) {
     if (!w->ended)
         return;
     drop(w->ended->fate.value);
@@ -145,28 +126,70 @@ static void free_end(struct worker *w) {
     w->ended = NULL;
 }
 
+// In place of what it is a copy of. False = out of memory.
+static bool copy(jobd_bytes *b, jobd_bytes from) {
+    void *to = from.len ? jd_alloc(from.len) : NULL;
+    *b = (jobd_bytes){to, to ? from.len : 0};
+    if (to)
+        memcpy(to, from.data, from.len);
+    return to || from.len == 0;
+}
+
+static bool keep(struct worker *w, const struct fate *fate) {
+    w->ended = jd_zalloc(sizeof *w->ended);
+    if (!w->ended)
+        return false;
+    struct fate *kept = &w->ended->fate;
+    *kept = *fate;
+    kept->value = kept->name = kept->text = (jobd_bytes){0};
+    return copy(&kept->value, fate->value) && copy(&kept->name, fate->name) &&
+           copy(&kept->text, fate->text);
+}
+
+void process_end(struct core *core, uint32_t number, const struct fate *fate) {
+    struct worker *w = &core->workers[number];
+    struct fate end = *fate;
+    if (end.state == JOBD_JOB_FAILED && end.status == 0)
+        end.status = 1;   // as a program that ends by an exception
+    if (!keep(w, &end)) { // without memory it is over a little early
+        process_free(w);
+        job_end(core, w->process, &end);
+        w->process = 0;
+    }
+    worker_hang_up(core, number);
+}
+
+int process_status(int status) {
+    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+// A signal that was asked for was faster than the start: it ends as one that was there already.
+static void end_unborn(struct core *core, uint32_t job, const struct event *e) {
+    struct fate fate = {.state = JOBD_JOB_CANCELLED,
+                        .error = JOBD_E_CANCELLED,
+                        .text = jd_text("a signal was faster than its start"),
+                        .status = process_status(e->status)};
+    job_end(core, job, &fate);
+}
+
 // What was not settled with its slot: it has ended by itself, or never begun.
 void process_died(struct core *core, const struct event *e, jobd_bytes why) {
     struct worker *w = &core->workers[e->worker];
-    struct process_end *end = w->ended;
+    struct process_end *end = w->ended; // stays: effects show its words and value
     uint32_t job = w->process;
     if (end) {
         end->fate.usage = &e->usage;
         w->process = 0;
         job_end(core, job, &end->fate);
-        free_end(w);
+    } else if (!w->was_ready && w->was_signalled && WIFSIGNALED(e->status)) {
+        w->process = 0;
+        end_unborn(core, job, e);
     } else if (!w->was_ready) {
-        process_failed(core, e->worker, why);
+        process_failed(
+            core, e->worker,
+            &(struct fate){.error = JOBD_E_SYS, .text = why, .status = process_status(e->status)});
     }
     w->process = 0;
-}
-
-void process_gone(struct core *core, uint32_t number) {
-    worker_give(core, number);
-}
-
-void process_free(struct worker *w) {
-    free_end(w);
 }
 
 // ---- what jobs tell ----
@@ -196,14 +219,11 @@ void process_on_log(struct core *core, uint32_t number, const struct jd_task_log
 
 void process_on_pid(struct core *core, uint32_t number, const struct jd_pid *pid) {
     struct worker *w = &core->workers[number];
-    struct slot *slot = &w->slot[pid->slot];
-    struct job *job = job_at(&core->jobs, slot->job);
+    const struct slot *slot = &w->slot[pid->slot];
+    const struct job *job = job_at(&core->jobs, slot->job);
     slot_more(w, (unsigned)pid->slot)->pid = (uint32_t)pid->pid;
-    if (slot->state != SLOT_RUNNING) {
-        slot->state = SLOT_RUNNING;
-        slot->since_ns = core->now_ns;
-        job_set_state(job, JOBD_JOB_RUNNING);
-    }
+    if (slot->state != SLOT_RUNNING)
+        window_set_running(core, number, (unsigned)pid->slot);
     job_note(core, job, slot->progress, (jobd_bytes){0});
 }
 
@@ -225,4 +245,17 @@ void process_on_output(struct core *core, const struct event *e) {
         tell_output(core, job->client, job->handle, e->text);
     for (uint32_t f = follow_first(core, job); f; f = follower_at(core, f)->next)
         tell_output(core, follower_at(core, f)->client, follower_at(core, f)->handle, e->text);
+}
+
+void process_on_paused(struct core *core, uint32_t index) {
+    bool hold = client_at(&core->clients, index)->paused;
+    for (uint32_t i = core->processes->workers; i; i = core->workers[i - 1].pool_next) {
+        const struct worker *w = &core->workers[i - 1];
+        if (!w->process || !process_has_output(core, w->process) ||
+            job_at(&core->jobs, w->process)->client != index)
+            continue;
+        struct effect *fx = core_emit(core, EFFECT_HOLD_OUTPUT);
+        fx->worker = i - 1;
+        fx->hold = hold;
+    }
 }

@@ -49,6 +49,13 @@ static uint32_t hash_of(const struct board_started *s) {
     return h | 1;
 }
 
+// A program is told of when its own process id is known: until then there is only its worker's.
+static bool is_unnamed(const struct core *core, const struct worker *w, const struct slot *slot) {
+    const struct job *job = job_at(&core->jobs, slot->job);
+    return job->flags & JOB_PROCESS && !(slot->has_more && w->more[job->slot].pid) &&
+           strcmp(core->tasks.list[job->task].name, "exec") == 0;
+}
+
 // False: that job has finished, and its word is just what it left behind; or the page lies.
 static bool on_started(struct core *core, uint32_t number, const struct board_started *s) {
     struct worker *w = &core->workers[number];
@@ -57,16 +64,13 @@ static bool on_started(struct core *core, uint32_t number, const struct board_st
         slot->state == SLOT_SENT || slot->state == SLOT_CLAIMED || slot->state == SLOT_RUNNING;
     if (!out || slot->seq != s->seq)
         return false;
-    struct job *job = job_at(&core->jobs, slot->job);
+    const struct job *job = job_at(&core->jobs, slot->job);
     double progress = s->progress >= 0 && s->progress <= 1 ? s->progress : 0;
     jobd_bytes note = jd_text(s->note);
     if (slot->state != SLOT_RUNNING) {
-        slot->state = SLOT_RUNNING;
-        slot->since_ns = core->now_ns;
-        job_set_state(job, JOBD_JOB_RUNNING);
-        job_note(core, job, progress, note);
-        if (core->n_watchers)
-            watch_job(core, job, "job.running", (jobd_bytes){0});
+        window_set_running(core, number, s->slot);
+        if (!is_unnamed(core, w, slot))
+            job_note(core, job, progress, note);
     } else if (slot->shown != hash_of(s)) {
         job_note(core, job, progress, note);
     }

@@ -98,7 +98,7 @@ bool sched_move(struct core *core, struct job *job, uint32_t client) {
     struct clients *c = &core->clients;
     const struct lane *from = lane_at(c, job->lane);
     uint32_t index = ids_find(&core->ids, job->id);
-    uint32_t share = share_take(core, client, from->pool, 0);
+    uint32_t share = share_of(core, client, from->pool);
     uint32_t lane = share ? share_lane(core, share, lane_priority(from)) : 0;
     if (!lane)
         return false;
@@ -206,7 +206,7 @@ static void start_jobs(struct core *core, struct pool *pool) {
     unsigned left = STEP_OBJECTS_MAX;
     int level;
     while ((level = pool_level(pool)) >= 0) {
-        if (left-- == 0) {
+        if (left-- == 0 || core_is_full(core)) {
             core->more = true;
             return;
         }

@@ -17,21 +17,46 @@ static uint32_t new_share(struct core *core, uint32_t client_index, struct pool 
     return index;
 }
 
-uint32_t share_take(struct core *core, uint32_t client, struct pool *pool, uint32_t cap) {
-    struct clients *c = &core->clients;
+uint32_t share_of(struct core *core, uint32_t client, struct pool *pool) {
+    const struct clients *c = &core->clients;
     uint32_t index = client_at(c, client)->shares;
-    while (index && (cap || share_at(c, index)->cap || share_at(c, index)->pool != pool))
+    while (index && (share_at(c, index)->cap || share_at(c, index)->pool != pool))
         index = share_at(c, index)->next;
-    if (!index)
-        index = new_share(core, client, pool, cap);
+    return index ? index : new_share(core, client, pool, 0);
+}
+
+// One that an executor with a limit has left behind, with nothing in it.
+static bool is_left(const struct clients *c, const struct share *share) {
+    bool empty = share->cap && share->n_executors == 0 && share->out == 0;
+    for (uint32_t lane = share->lanes; lane && empty; lane = lane_at(c, lane)->next)
+        empty = lane_at(c, lane)->n == 0;
+    return empty;
+}
+
+static uint32_t share_with_cap(struct core *core, uint32_t client, struct pool *pool,
+                               uint32_t cap) {
+    const struct clients *c = &core->clients;
+    uint32_t index = client_at(c, client)->shares;
+    while (index && (share_at(c, index)->pool != pool || !is_left(c, share_at(c, index))))
+        index = share_at(c, index)->next;
     if (index)
-        share_at(c, index)->n_executors++;
+        share_at(c, index)->cap = cap;
+    return index ? index : new_share(core, client, pool, cap);
+}
+
+uint32_t share_take(struct core *core, uint32_t client, struct pool *pool, uint32_t cap) {
+    uint32_t index = cap ? share_with_cap(core, client, pool, cap) : share_of(core, client, pool);
+    if (index)
+        share_at(&core->clients, index)->n_executors++;
     return index;
 }
 
-// It stays until the client goes: there may be jobs in it.
+// It stays for the next executor, until the client or the pool goes: there may be jobs in it.
 void share_give(struct core *core, uint32_t index) {
-    share_at(&core->clients, index)->n_executors--;
+    struct share *share = share_at(&core->clients, index);
+    share->n_executors--;
+    if (share->pool->deleting)
+        pool_unbalance(core, share->pool);
 }
 
 uint32_t share_lane(struct core *core, uint32_t index, int64_t priority) {
@@ -72,20 +97,44 @@ void shares_update(struct core *core, const struct client *client) {
         update(core, share_at(&core->clients, s));
 }
 
-void shares_free(struct core *core, struct client *client) {
-    struct clients *c = &core->clients;
-    while (client->shares) {
-        uint32_t index = client->shares;
-        struct share *share = share_at(c, index);
-        while (share->lanes) {
-            uint32_t lane = share->lanes;
-            JD_ASSERT(lane_at(c, lane)->n == 0 && !lane_at(c, lane)->ring_next);
-            share->lanes = lane_at(c, lane)->next;
-            jd_slab_give(&c->lanes, lane);
-        }
-        client->shares = share->next;
-        if (--share->pool->n_shares == 0 && share->pool->deleting)
-            pool_unbalance(core, share->pool);
-        jd_slab_give(&c->shares, index);
+// The link to it leads to the next one then.
+static void free_share(struct clients *c, uint32_t *link) {
+    uint32_t index = *link;
+    struct share *share = share_at(c, index);
+    while (share->lanes) {
+        uint32_t lane = share->lanes;
+        JD_ASSERT(lane_at(c, lane)->n == 0 && !lane_at(c, lane)->ring_next);
+        share->lanes = lane_at(c, lane)->next;
+        jd_slab_give(&c->lanes, lane);
     }
+    *link = share->next;
+    share->pool->n_shares--;
+    jd_slab_give(&c->shares, index);
+}
+
+void shares_free(struct core *core, struct client *client) {
+    while (client->shares) {
+        struct pool *pool = share_at(&core->clients, client->shares)->pool;
+        free_share(&core->clients, &client->shares);
+        if (pool->deleting)
+            pool_unbalance(core, pool);
+    }
+}
+
+static void leave(struct clients *c, struct client *client, const struct pool *pool) {
+    for (uint32_t *link = &client->shares; *link;) {
+        struct share *share = share_at(c, *link);
+        if (share->pool == pool && share->n_executors == 0)
+            free_share(c, link);
+        else
+            link = &share->next;
+    }
+}
+
+void shares_leave(struct core *core, const struct pool *pool) {
+    struct clients *c = &core->clients;
+    leave(c, client_at(c, core->nobody), pool);
+    for (uint32_t p = 0; p < c->n_peers && pool->n_shares > 0; p++)
+        if (c->by_peer[p])
+            leave(c, client_at(c, c->by_peer[p]), pool);
 }

@@ -41,11 +41,13 @@ void stop_begin(struct core *core, uint32_t number, unsigned index, const struct
     struct worker *w = &core->workers[number];
     struct stop *under_way = &slot_more(w, index)->stop;
     bool alone = w->n_threads == 1 || stop->force;
+    if (w->state != WORKER_READY)
+        return;
     bool begun = w->stop_slot == index;
     if (!begun || stop->why == STOP_ABORT) // who asks last has the last word on why
         *under_way = *stop;
-    if (w->state != WORKER_READY || w->stop_stage == STOP_KILLED)
-        return; // its death settles the job, as one that was to be stopped
+    if (w->stop_stage == STOP_KILLED)
+        return; // it ends with its worker
     if (alone && w->stop_slot != SLOT_NONE && !begun)
         return; // one after the other: a sample will show it
     struct effect *fx = core_emit(core, EFFECT_ASK_STOP);

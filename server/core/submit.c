@@ -140,7 +140,7 @@ static int find_share(struct core *core, uint32_t index, const struct jd_submit 
                       uint32_t *ret_share, jobd_bytes *ret_text) {
     const struct client *client = client_at(&core->clients, index);
     if (client->worker) // a task that calls: its own pool
-        *ret_share = share_take(core, index, core->workers[client->worker - 1].pool, 0);
+        *ret_share = share_of(core, index, core->workers[client->worker - 1].pool);
     else if (s->executor < client->n_executors)
         *ret_share = client->executors[s->executor];
     if (!*ret_share) {
@@ -154,27 +154,42 @@ static int find_share(struct core *core, uint32_t index, const struct jd_submit 
     }
     if (pool->draining && !client->worker) {
         *ret_text = core_text(core, "the pool '%s' is draining; it takes no new jobs", pool->name);
-        return JOBD_E_STOPPING;
+        return JOBD_E_STATE;
     }
     return 0;
 }
 
+// The job is found by its id, and by its key if it has one. False = out of memory.
+static bool make_known(struct core *core, uint32_t index, jobd_bytes key) {
+    struct job *job = job_at(&core->jobs, index);
+    bool wants_side = key.len > 0 || job->flags & JOB_PROCESS;
+    struct job_side *side = wants_side ? job_side_make(core, job) : NULL;
+    if ((wants_side && !side) || !ids_set(&core->ids, core->next_id, index))
+        return false;
+    if (key.len == 0 || (side->key = keys_add(&core->keys, key, core->next_id)) != 0)
+        return true;
+    ids_clear(&core->ids, core->next_id);
+    return false;
+}
+
 // Everything a job needs is taken before anything changes, and given back if one part fails.
-static uint32_t make(struct core *core, uint32_t index, const struct jd_submit *s, uint32_t owner) {
+static uint32_t make(struct core *core, uint32_t index, const struct jd_submit *s, unsigned flags) {
+    bool detached = flags & JOB_DETACHED;
     struct client *client = client_at(&core->clients, index);
     uint32_t job_index = job_new(core, s);
     if (!job_index)
         return 0;
     struct job *job = job_at(&core->jobs, job_index);
-    job->client = owner;
-    job->handle = owner == index ? (uint32_t)s->handle & 0xffffff : 0;
-    bool named = owner == index ? handles_set(&client->handles, (uint32_t)s->handle, job_index)
-                                : follow_add(core, job_index, index, (uint32_t)s->handle) == 0;
-    if (named && ids_set(&core->ids, core->next_id, job_index))
+    job->flags |= (uint8_t)flags;
+    job->client = detached ? core->nobody : index;
+    job->handle = detached ? 0 : (uint32_t)s->handle & 0xffffff;
+    bool named = detached ? follow_add(core, job_index, index, (uint32_t)s->handle) == 0
+                          : handles_set(&client->handles, (uint32_t)s->handle, job_index);
+    if (named && make_known(core, job_index, s->key))
         return job_index;
     if (named)
         handles_clear(&client->handles, (uint32_t)s->handle);
-    if (named && owner != index)
+    if (named && detached)
         jd_slab_give(&core->followers, job_side_at(&core->jobs, job->side)->followers);
     job_free(core, job_index);
     return 0;
@@ -193,28 +208,20 @@ static void accept(struct core *core, struct job *job, uint32_t task, struct poo
 
 static int submit(struct core *core, uint32_t index, const struct jd_submit *s, uint64_t *ret_id,
                   jobd_bytes *ret_text) {
-    uint32_t task = 0, share = 0, lane = 0, owner = s->detached ? core->nobody : index;
+    uint32_t task = 0, share = 0, lane = 0;
     int err = refuse(core, client_at(&core->clients, index), s, &task, ret_text);
     err = err ? err : find_share(core, index, s, &share, ret_text);
     if (err)
         return err;
     struct pool *pool = share_at(&core->clients, share)->pool;
     if (s->detached)
-        share = share_take(core, owner, pool, 0);
+        share = share_of(core, core->nobody, pool);
     lane = share ? share_lane(core, share, s->priority) : 0;
-    uint32_t job_index = lane ? make(core, index, s, owner) : 0;
+    uint32_t job_index = lane ? make(core, index, s, s->detached ? JOB_DETACHED : 0) : 0;
     if (!job_index)
         return JOBD_E_NOMEM;
     struct job *job = job_at(&core->jobs, job_index);
     job->lane = lane;
-    if (s->key.len) {
-        struct job_side *side = job_side_make(core, job);
-        uint32_t key = side ? keys_add(&core->keys, s->key, core->next_id) : 0;
-        if (side)
-            side->key = key; // without memory for it, the next one with this key is another job
-    }
-    if (s->detached)
-        job->flags |= JOB_DETACHED;
     accept(core, job, task, pool);
     *ret_id = job->id;
     if (s->delay_ms) {
@@ -250,16 +257,15 @@ void submit_on_submit(struct core *core, uint32_t index, const struct jd_msg *ms
 
 int submit_process(struct core *core, uint32_t index, const struct jd_submit *s, uint32_t *ret_job,
                    jobd_bytes *ret_text) {
-    uint32_t task = 0, owner = s->detached ? core->nobody : index;
+    unsigned flags = JOB_PROCESS | (s->detached ? JOB_DETACHED : 0);
+    uint32_t task = 0;
     int err = refuse(core, client_at(&core->clients, index), s, &task, ret_text);
     if (err)
         return err;
-    uint32_t job_index = make(core, index, s, owner);
-    struct job *job = job_index ? job_at(&core->jobs, job_index) : NULL;
-    if (!job)
+    uint32_t job_index = make(core, index, s, flags);
+    if (!job_index)
         return JOBD_E_NOMEM;
-    job->flags |= JOB_PROCESS | (s->detached ? JOB_DETACHED : 0);
-    accept(core, job, task, core->processes);
+    accept(core, job_at(&core->jobs, job_index), task, core->processes);
     *ret_job = job_index;
     return 0;
 }

@@ -118,7 +118,7 @@ void timers_on_time(struct core *core) {
         core_wake_at(core, side->due_ns);
         if (side->due_ns > core->now_ns)
             return;
-        if (left == 0) {
+        if (left == 0 || core_is_full(core)) { // one may be told to very many
             core->more = true;
             return;
         }

@@ -57,14 +57,14 @@ void watch_pool(struct core *core, const struct pool *pool, const char *what) {
     snprintf(h->pool, sizeof h->pool, "%s", pool->name);
 }
 
-static void tell(struct core *core, struct client *client, unsigned *left) {
+static void tell(struct core *core, struct client *client, unsigned most) {
     const struct happenings *all = &core->happenings;
     uint64_t oldest = all->n > HAPPENINGS ? all->n - HAPPENINGS : 0, missed = 0;
     if (client->watched < oldest) {
         missed = oldest - client->watched;
         client->watched = oldest;
     }
-    for (; client->watched<all->n && * left> 0; --*left, missed = 0) {
+    for (unsigned n = 0; n < most && client->watched < all->n; n++, missed = 0) {
         const struct happening *h = &all->ring[client->watched++ % HAPPENINGS];
         struct effect *fx = client_emit_event(core, client, JD_OP_HAPPENED);
         fx->msg.u.happened = (struct jd_happened){.now_ns = h->now_ns,
@@ -83,10 +83,10 @@ static void tell(struct core *core, struct client *client, unsigned *left) {
 
 void watch_run(struct core *core) {
     const struct clients *c = &core->clients;
-    unsigned left = WATCH_PER_STEP;
+    unsigned each = JD_MAX(WATCH_PER_STEP / core->n_watchers, 1u);
     for (uint32_t p = 0; p < c->n_peers && core->n_watchers > 0; p++) {
         struct client *client = c->by_peer[p] ? client_at(c, c->by_peer[p]) : NULL;
         if (client && client->watching && client->state == CLIENT_OPEN && !client->paused)
-            tell(core, client, &left);
+            tell(core, client, each);
     }
 }

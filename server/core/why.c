@@ -60,15 +60,15 @@ static const char *why_waits(struct core *core, const struct job *job) {
                                        s * 1e-9)
             .data;
     }
-    case JOBD_JOB_SENT:
-        return (const char *)core_text(core, "it is the next, or one of the next, of worker %u",
-                                       w->pid)
-            .data;
     default:
         if (w->ended)
             return "its task is over; its process is about to end";
         if (w->slot[job->slot].has_more && w->more[job->slot].lent)
             return "its task waits for jobs of its own";
+        if (job->state == JOBD_JOB_SENT)
+            return (const char *)core_text(core, "it is the next, or one of the next, of worker %u",
+                                           w->pid)
+                .data;
         if (w->slot[job->slot].has_more && w->more[job->slot].stop.why)
             return "it is being stopped";
         return (const char *)core_text(core, "it runs in worker %u", w->pid).data;
@@ -101,12 +101,11 @@ enum { WHY_PAIRS = 26 };
 static int put_kept(struct core *core, const struct kept *k) {
     uint32_t end_ms = core_ms_of(core, k->end_ns), sent_ms = k->sent_ms ? k->sent_ms : end_ms;
     double out_s = (double)(end_ms - sent_ms) * 1e-3, run_s = (double)k->run_ns * 1e-9;
-    const struct pool *pool = core->pools[k->pool];
     struct map m = map_begin(&core->reply, WHY_PAIRS);
     put_u64(&m, "job", k->id);
     put_str(&m, "state", jobd_job_state_name(k->state));
     put_str(&m, "task", core->tasks.list[k->task].name);
-    put_str(&m, "pool", pool ? pool->name : NULL);
+    put_str(&m, "pool", k->pool == KEPT_NO_POOL ? NULL : core->pools[k->pool]->name);
     put_str(&m, "label", k->label);
     put_str(&m, "owner", NULL);
     put_i64(&m, "priority", k->priority);

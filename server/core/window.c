@@ -201,6 +201,16 @@ void window_revoke(struct core *core, uint32_t number, unsigned index, enum revo
     fx->seq = slot->seq;
 }
 
+void window_set_running(struct core *core, uint32_t number, unsigned index) {
+    struct slot *slot = &core->workers[number].slot[index];
+    struct job *job = job_at(&core->jobs, slot->job);
+    slot->state = SLOT_RUNNING;
+    slot->since_ns = core->now_ns;
+    job_set_state(job, JOBD_JOB_RUNNING);
+    if (core->n_watchers)
+        watch_job(core, job, "job.running", (jobd_bytes){0});
+}
+
 void window_take_back_all(struct core *core, uint32_t number) {
     struct worker *w = &core->workers[number];
     for (uint16_t index = w->out_tail; index != SLOT_NONE; index = w->slot[index].prev)
@@ -213,17 +223,21 @@ static void on_won(struct core *core, uint32_t job_index, enum revoke_why why,
                    const struct slot_more *more) {
     struct job *job = job_at(&core->jobs, job_index);
     if (job->flags & JOB_OWNER_GONE) {
-        job_end_cancelled(core, job_index, "its connection ended");
+        job_withdraw(core, job_index, "its connection ended");
         return;
     }
     if (why == REVOKE_CANCEL) {
-        job_end_cancelled(core, job_index, "cancelled by its submitter");
+        job_withdraw(core, job_index, cancelled_text(core, job, more->asker));
         return;
     }
     if (why == REVOKE_STOP) {
         struct fate fate = stop_fate(core, &more->stop, job);
-        if (more->stop.why == STOP_ABORT)
-            fate.state = JOBD_JOB_CANCELLED, fate.error = JOBD_E_CANCELLED;
+        if (fate.state == JOBD_JOB_KILLED) { // it never ran
+            job_withdraw(core, job_index, (const char *)fate.text.data);
+            return;
+        }
+        if (job->flags & JOB_PROCESS)
+            process_withdraw(core, job_index);
         job_end(core, job_index, &fate);
         return;
     }

@@ -28,8 +28,9 @@ int worker_take(struct core *core, struct pool *pool) {
     w->retiring = w->parked = w->free_start = false;
     w->process = 0;
     w->pid = 0;
+    w->jobs_done = w->deaths = 0;
     w->pool_next = 0;
-    window_init(w); // it may be let go before it was ever started
+    window_init(w);                  // it may be let go before it was ever started
     uint32_t *link = &pool->workers; // at the end: numbers of a pool are in order at first
     while (*link)
         link = &core->workers[*link - 1].pool_next;
@@ -53,14 +54,19 @@ void worker_give(struct core *core, uint32_t number) {
     pool->n_retiring -= w->retiring;
     pool->n_parked -= w->parked;
     w->retiring = w->parked = false;
+    process_free(w);
     w->pool = NULL;
     w->pool_next = core->free_numbers;
     core->free_numbers = number + 1;
     if (pool->deleting)
         pool_unbalance(core, pool);
-    for (uint32_t i = 0; i < core->n_pools; i++)
+    for (uint32_t i = 0; i < core->n_pools; i++) // somebody may have waited for a number
         if (core->pools[i] && core->pools[i]->is_short)
             pool_unbalance(core, core->pools[i]);
+}
+
+bool worker_can_take(const struct core *core) {
+    return core->free_numbers || core->n_numbers < core->cfg.max_workers;
 }
 
 // ---- life ----
@@ -82,7 +88,10 @@ void worker_set_state(struct core *core, uint32_t number, enum worker_state stat
 
 void worker_start(struct core *core, uint32_t number) {
     struct worker *w = &core->workers[number];
-    w->was_ready = w->we_killed = w->is_broken = w->stuck = w->free_start = false;
+    if (!w->free_start)
+        pool_count_start(core, w->pool);
+    w->was_ready = w->we_killed = w->is_broken = w->init_failed = w->stuck = w->free_start = false;
+    w->was_signalled = false;
     w->seq = w->taken = 0;
     w->results = w->results_at_sample = 0;
     w->n_given = 0;
@@ -92,7 +101,6 @@ void worker_start(struct core *core, uint32_t number) {
     w->pid = 0;
     window_init(w);
     worker_set_state(core, number, WORKER_STARTING);
-    pool_on_started(core, w->pool);
     core_wake_at(core, core->now_ns + core->cfg.start_ns);
     struct effect *fx = core_emit(core, EFFECT_SPAWN);
     fx->worker = number;
@@ -145,8 +153,8 @@ void workers_on_spawn_failed(struct core *core, const struct event *e) {
     jobd_bytes why = core_text(core, "a worker could not be started: errno %d", e->error);
     jd_log(JD_LOG_WARN, "worker.spawn_failed", "worker=%u errno=%d", e->worker, e->error);
     worker_set_state(core, e->worker, WORKER_EMPTY);
-    if (w->process)
-        process_failed(core, e->worker, why);
+    if (w->pool->is_single)
+        process_failed(core, e->worker, &(struct fate){.error = JOBD_E_SYS, .text = why});
     else
         pool_on_failed_start(core, w->pool, why);
 }
@@ -167,6 +175,18 @@ void worker_broken(struct core *core, uint32_t number, jobd_bytes why) {
     w->we_killed = w->was_ready; // before that it is a failed start like any other
 }
 
+static void init_failed(struct core *core, uint32_t number, jobd_bytes why) {
+    char quoted[256];
+    struct worker *w = &core->workers[number];
+    snprintf(w->pool->failure, sizeof w->pool->failure, "%.*s", (int)why.len,
+             (const char *)why.data);
+    jd_log(JD_LOG_WARN, "worker.init_failed", "pool=%s worker=%u pid=%u why=%s", w->pool->name,
+           number, w->pid, jd_log_quote(quoted, sizeof quoted, why));
+    worker_kill(core, number);
+    w->init_failed = true;
+    w->we_killed = false; // it is a failed start
+}
+
 static struct effect *send(struct core *core, uint32_t number, enum jd_shape shape, enum jd_op op) {
     struct effect *fx = core_emit(core, EFFECT_WORKER_SEND);
     fx->worker = number;
@@ -182,7 +202,7 @@ static void set_ready(struct core *core, uint32_t number) {
     struct worker *w = &core->workers[number];
     w->was_ready = true;
     worker_set_state(core, number, WORKER_READY);
-    pool_on_ready(core, w->pool);
+    pool_on_ready(w->pool);
     if (core->n_watchers)
         watch_worker(core, number, "worker.ready", (jobd_bytes){0});
     if (w->process)
@@ -195,9 +215,9 @@ static void initialize(struct core *core, uint32_t number) {
     const struct task *task = &core->tasks.list[pool->initializer];
     static const uint8_t no_args[] = {0x90};
     if (!task->known) {
-        worker_broken(core, number,
-                      core_text(core, "its initializer: %s",
-                                (const char *)task_unknown_text(core, jd_text(task->name)).data));
+        init_failed(core, number,
+                    core_text(core, "its initializer: %s",
+                              (const char *)task_unknown_text(core, jd_text(task->name)).data));
         return;
     }
     worker_set_state(core, number, WORKER_INIT);
@@ -223,9 +243,9 @@ static void on_initialized(struct core *core, uint32_t number, const struct jd_m
     }
     jobd_bytes text = msg->text.len ? msg->text : jd_text(jobd_strerror(msg->error));
     const char *task = core->tasks.list[w->pool->initializer].name;
-    worker_broken(core, number,
-                  core_text(core, "its initializer '%s' failed: %.*s", task,
-                            (int)JD_MIN(text.len, (size_t)JD_TEXT_MAX), (const char *)text.data));
+    init_failed(core, number,
+                core_text(core, "its initializer '%s' failed: %.*s", task,
+                          (int)JD_MIN(text.len, (size_t)JD_TEXT_MAX), (const char *)text.data));
 }
 
 static void on_hello(struct core *core, uint32_t number, const struct jd_msg *msg) {
@@ -324,8 +344,8 @@ void workers_on_tree_gone(struct core *core, const struct event *e) {
     JD_ASSERT(w->state == WORKER_REAPING);
     w->free_start = w->we_killed && w->was_ready;
     worker_set_state(core, e->worker, WORKER_EMPTY);
-    if (w->process || w->pool->is_single)
-        process_gone(core, e->worker);
+    if (w->pool->is_single)
+        worker_give(core, e->worker);
 }
 
 void workers_on_time(struct core *core) {

@@ -88,12 +88,14 @@ struct worker {
     uint8_t state;
     uint8_t n_threads;
     bool was_ready;
-    bool retiring;   // gets no more jobs and goes when it has none, and is replaced
-    bool parked;     // gets no more jobs: a slot that was lent has come back
-    bool free_start; // it replaces a worker that we killed
-    bool we_killed;  // SIGKILL was ours
-    bool is_broken;  // because of what it sent
-    bool stuck;      // no result since the last sample, with something out
+    bool retiring;      // gets no more jobs and goes when it has none, and is replaced
+    bool parked;        // gets no more jobs: a slot that was lent has come back
+    bool free_start;    // it replaces a worker that we killed
+    bool we_killed;     // SIGKILL was ours
+    bool was_signalled; // of a process: by a client
+    bool is_broken;     // because of what it sent
+    bool init_failed;   // because its initializer did
+    bool stuck;         // no result since the last sample, with something out
     uint32_t pid;
     uint32_t idle_next, idle_prev; // number + 1; only while it has a thread free
     bool idle;
@@ -118,7 +120,7 @@ struct worker {
     uint64_t stop_ns; // next stage
 
     uint32_t process;          // the job it was started for; 0 = none
-    struct process_end *ended; // of that job: its result, until the process has ended
+    struct process_end *ended; // of that job: its result, until nothing is left of the process
 
     uint64_t jobs_done, deaths;
     struct slot slot[JD_WINDOW_MAX];
@@ -146,6 +148,7 @@ static inline bool worker_takes_jobs(const struct worker *w) {
 // A number for one more worker of the pool, EMPTY; -1 = all are in use.
 int worker_take(struct core *core, struct pool *pool);
 void worker_give(struct core *core, uint32_t number); // an EMPTY one
+bool worker_can_take(const struct core *core);
 void worker_start(struct core *core, uint32_t number);
 void worker_hang_up(struct core *core, uint32_t number);
 // No more jobs; take_back: not even those that it has been sent.
@@ -174,6 +177,8 @@ void window_revoke(struct core *core, uint32_t number, unsigned slot, enum revok
 void window_take_back_all(struct core *core, uint32_t number);
 void window_on_revoked(struct core *core, const struct event *e);
 void window_on_result(struct core *core, uint32_t number, const struct jd_result *result);
+// It is known to have been started.
+void window_set_running(struct core *core, uint32_t number, unsigned slot);
 // The worker has read everything up to seq.
 void window_on_taken(struct worker *w, uint64_t seq);
 // The slot's job goes elsewhere or has ended: the slot is free, or VOID if its frame may be unread.

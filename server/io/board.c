@@ -43,7 +43,8 @@ void board_copy(const struct jd_board *board, struct board_view *ret) {
         struct board_started *s = &ret->started[ret->n_started++];
         s->slot = (uint8_t)i;
         s->seq = jd_slot_seq(word);
-        s->item = 0;
+        uint64_t item = jd_board_read_item(board, i);
+        s->item = (uint32_t)JD_MIN(item, (uint64_t)JD_CHUNK_MAX);
         jd_board_read_progress(board, i, &s->progress, s->note);
     }
 }

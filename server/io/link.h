@@ -52,6 +52,7 @@ void links_dispatch(struct links *ls, uint32_t worker, const struct jd_msg *run)
 bool links_revoke(struct links *ls, uint32_t worker, uint8_t slot, uint64_t seq);
 void links_ask_stop(struct links *ls, uint32_t worker, uint8_t slot, uint64_t seq);
 void links_sample_later(struct links *ls, uint32_t worker, bool rss);
+void links_hold_output(struct links *ls, uint32_t worker, bool hold);
 void links_hang_up(struct links *ls, uint32_t worker);
 void links_signal(struct links *ls, uint32_t worker, int sig);
 

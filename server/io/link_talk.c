@@ -20,6 +20,13 @@ void link_listen(struct link *l) {
     link_watch(l);
 }
 
+// At its first message and when it is to end: of a process that has taken less than we had when it was
+// started, nothing else is known.
+static void look_at_peak(struct link *l) {
+    uint64_t peak = usage_seen_peak_bytes(l->pid);
+    l->seen_peak_bytes = JD_MAX(l->seen_peak_bytes, peak);
+}
+
 // ---- writing ----
 
 void link_watch(struct link *l) {
@@ -78,12 +85,17 @@ void links_ask_stop(struct links *ls, uint32_t worker, uint8_t slot, uint64_t se
         jd_board_ask_stop(ls->at[worker]->board, slot, seq);
 }
 
+void links_hold_output(struct links *ls, uint32_t worker, bool hold) {
+    if (ls->at[worker])
+        output_hold(&ls->at[worker]->output, hold);
+}
+
 void links_hang_up(struct links *ls, uint32_t worker) {
     struct link *l = ls->at[worker];
     if (!l)
         return;
     l->hang_up = true;
-    l->seen_peak_bytes = JD_MAX(l->seen_peak_bytes, usage_seen_peak_bytes(l->pid)); // a last look
+    look_at_peak(l);
     list_append(&ls->dirty, &l->dirty_node);
 }
 
@@ -96,6 +108,8 @@ void links_flush(struct links *ls) {
 
 static bool take_message(void *owner, const struct jd_msg *msg, int r) {
     struct link *l = owner;
+    if (l->wire.n_frames == 1)
+        look_at_peak(l);
     if (r == JOBD_E_NOTSUP)
         jd_log(JD_LOG_DEBUG, "worker.message.ignored", "worker=%u op=%u", l->worker, msg->op);
     else

@@ -78,7 +78,7 @@ static size_t read_some(struct output *o) {
 }
 
 static void read_pipe(struct output *o, size_t most) {
-    for (size_t total = 0, n; total < most && (n = read_some(o)) > 0; total += n)
+    for (size_t total = 0, n; !o->held && total < most && (n = read_some(o)) > 0; total += n)
         continue;
 }
 
@@ -102,12 +102,23 @@ void output_start(struct output *o) {
     uv_poll_start(&o->poll, UV_READABLE, on_ready);
 }
 
+void output_hold(struct output *o, bool hold) {
+    if (o->held == hold || uv_is_closing((uv_handle_t *)&o->poll))
+        return;
+    o->held = hold;
+    if (hold)
+        uv_poll_stop(&o->poll);
+    else
+        output_start(o);
+}
+
 void output_catch_up(struct output *o) {
     if (o->tell)
         read_pipe(o, OUTPUT_TURN_BYTES);
 }
 
 void output_drain(struct output *o) {
+    o->held = false;
     read_pipe(o, OUTPUT_LAST_BYTES);
     if (o->n_line > 0)
         end_line(o);

@@ -28,6 +28,7 @@ struct output {
     uint32_t n_dropped;
     uint64_t since_ns;
     bool tell; // the core, by EVENT_OUTPUT
+    bool held; // nothing is read: the writer must wait
     char tail[OUTPUT_TAIL_BYTES];
     char line[OUTPUT_LINE_BYTES];
 };
@@ -35,6 +36,7 @@ struct output {
 // fd: the caller's, as is the handle: it is initialised before start and closed by the caller.
 void output_init(struct output *o, struct loop *loop, int fd, uint32_t worker, uint32_t pid);
 void output_start(struct output *o);
+void output_hold(struct output *o, bool hold);
 // Tells what was written up to now, if it is to be told.
 void output_catch_up(struct output *o);
 // Reads what is left; the writer is dead.

@@ -96,6 +96,9 @@ static void carry_out(struct pump *p, const struct effect *fx) {
     case EFFECT_SAMPLE:
         links_sample_later(&loop->links, fx->worker, fx->rss);
         return;
+    case EFFECT_HOLD_OUTPUT:
+        links_hold_output(&loop->links, fx->worker, fx->hold);
+        return;
     case EFFECT_HANG_UP:
         links_hang_up(&loop->links, fx->worker);
         return;

@@ -106,7 +106,7 @@ AT(jobd_happening, pid, 48);
 AT(jobd_happening, text, 56);
 AT(jobd_happening, missed, 64);
 
-FROZEN(jobd_host, 160);
+FROZEN(jobd_host, 168);
 AT(jobd_host, result, 16);
 AT(jobd_host, fail, 24);
 AT(jobd_host, cancelled, 32);
@@ -125,6 +125,16 @@ AT(jobd_host, pipe_send, 128);
 AT(jobd_host, pipe_recv, 136);
 AT(jobd_host, pipe_poll, 144);
 AT(jobd_host, pipe_close, 152);
+AT(jobd_host, integrand, 160);
+
+FROZEN(jobd_integrand_def, 32);
+AT(jobd_integrand_def, f, 8);
+AT(jobd_integrand_def, block, 16);
+AT(jobd_integrand_def, summary, 24);
+
+FROZEN(jobd_integrand_module, 32);
+AT(jobd_integrand_module, integrands, 16);
+AT(jobd_integrand_module, n_integrands, 24);
 FROZEN(jobd_task_def, 32);
 FROZEN(jobd_task_module, 64);
 

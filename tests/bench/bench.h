@@ -31,6 +31,7 @@ int measure_memory(struct bench *b);
 int measure_idle(struct bench *b);
 int measure_drain(struct bench *b);
 int measure_integrate(struct bench *b);
+int measure_expr(struct bench *b);
 
 // Prints "jobd-bench: ..." to stderr. Returns -1.
 int bench_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

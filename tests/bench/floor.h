@@ -5,6 +5,7 @@
 
 #include <msgpack.h>
 
+#include "kernels/split.h"
 #include "proc.h"
 #include "stream.h"
 
@@ -66,7 +67,15 @@ struct summers {
 int summers_start(struct summers *ret);
 void summers_stop(struct summers *s);
 // The left Riemann sum of cos over [a, b] in n steps, in two parts.
-int summers_run(struct summers *s, double a, double b, uint64_t n, double *ret_value);
+struct sum_of_cos {
+    double a, b;
+    uint64_t n;
+    bool simd; // floor_simd_available()
+};
+int summers_run(struct summers *s, const struct sum_of_cos *what, double *ret_value);
 int floor_integrate_worker(char **args);
+// The same polynomial as the fast kernel's at its level avx2, in one loop with plain additions.
+bool floor_simd_available(void);
+double floor_simd_sum_cos(struct jd_part part);
 
 #endif

@@ -1,6 +1,8 @@
-// Two bare warm processes that sum half the interval each, started by a write to their sockets.
-// This file gets the flags of common/kernels, so that both sides are compiled alike.
+// Two bare warm processes that sum half the interval each, started by a write to their sockets: with
+// libm's cos, or with SIMD (floor_simd.c). This file gets the flags of common/kernels, so that both
+// sides are compiled alike.
 #include <math.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "floor.h"
@@ -14,11 +16,16 @@ static double sum_cos(struct jd_part part) {
     return acc;
 }
 
+struct request {
+    struct jd_part part;
+    bool simd;
+};
+
 int floor_integrate_worker(char **args) {
     (void)args;
-    struct jd_part part;
-    while (recv(ROLE_FD, &part, sizeof part, MSG_WAITALL) == (ssize_t)sizeof part) {
-        double sum = sum_cos(part);
+    struct request r;
+    while (recv(ROLE_FD, &r, sizeof r, MSG_WAITALL) == (ssize_t)sizeof r) {
+        double sum = r.simd ? floor_simd_sum_cos(r.part) : sum_cos(r.part);
         if (send(ROLE_FD, &sum, sizeof sum, MSG_NOSIGNAL) != (ssize_t)sizeof sum)
             break;
     }
@@ -50,11 +57,14 @@ void summers_stop(struct summers *s) {
     *s = (struct summers){.fds = {-1, -1}};
 }
 
-int summers_run(struct summers *s, double a, double b, uint64_t n, double *ret_value) {
+int summers_run(struct summers *s, const struct sum_of_cos *what, double *ret_value) {
     double sums[WORKERS_MAX];
     for (unsigned w = 0; w < WORKERS_MAX; w++) {
-        struct jd_part part = jd_split_part(a, b, n, WORKERS_MAX, w);
-        if (send(s->fds[w], &part, sizeof part, MSG_NOSIGNAL) != (ssize_t)sizeof part)
+        struct request r;
+        memset(&r, 0, sizeof r); // its padding is sent, too
+        r.part = jd_split_part(what->a, what->b, what->n, WORKERS_MAX, w);
+        r.simd = what->simd;
+        if (send(s->fds[w], &r, sizeof r, MSG_NOSIGNAL) != (ssize_t)sizeof r)
             return bench_fail("the floor's process is gone");
     }
     for (unsigned w = 0; w < WORKERS_MAX; w++)

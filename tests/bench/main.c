@@ -34,7 +34,8 @@ static const struct {
 } measurements[] = {
     {"roundtrip", measure_roundtrip}, {"throughput", measure_throughput},
     {"integrate", measure_integrate}, {"drain", measure_drain},
-    {"memory", measure_memory},       {"idle", measure_idle},
+    {"expr", measure_expr},           {"memory", measure_memory},
+    {"idle", measure_idle},
 };
 
 static volatile sig_atomic_t interrupted;
@@ -85,8 +86,8 @@ enum {
 };
 
 static const struct argp_option argp_options[] = {
-    {"only", OPT_ONLY, "NAME", 0, "one of: roundtrip, throughput, integrate, drain, memory, idle",
-     0},
+    {"only", OPT_ONLY, "NAME", 0,
+     "one of: roundtrip, throughput, integrate, drain, expr, memory, idle", 0},
     {"quick", OPT_QUICK, NULL, 0, "a fast run that shows that everything works; no figures", 0},
     {"rounds", OPT_ROUNDS, "N", 0, "rounds that count (default 9)", 0},
     {"workers", OPT_WORKERS, "N", 0, "only with N workers (1 or 2; default: both)", 0},

@@ -11,94 +11,14 @@
 #include <unistd.h>
 
 #include "kernels/integrands.h"
+#include "kernels/isa.h"
 #include "kernels/portable.h"
 #include "kernels/split.h"
-#include "support/scene.h"
+#include "support/cli.h"
 
 TestSuite(ctl, .timeout = 120);
 
-enum { ARGS_MAX = 16, NOBODY = 65534 };
-enum {
-    EXIT_JOB_FAILED = 1,
-    EXIT_MISUSE = 2,
-    EXIT_NO_DAEMON = 69,
-    EXIT_TRY_AGAIN = 75,
-    EXIT_NOT_ALLOWED = 77,
-    EXIT_TIME_LIMIT = 124,
-    EXIT_BROKEN = 125,
-};
-
-// jobctl --socket SOCKET ARGS..., to its end.
-static struct proc_result run(const char *socket, const char *const *args) {
-    const char *argv[ARGS_MAX + 1] = {JOBD_CTL_PATH, "--socket", socket};
-    for (size_t i = 0; args[i]; i++) {
-        cr_assert_lt(i + 3, ARGS_MAX);
-        argv[i + 3] = args[i];
-    }
-    return proc_run((struct proc_spec){.argv = argv});
-}
-
-#define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
-
-// Well: nothing on stderr, and all of this on stdout.
-static void well(const struct scene *s, const char *const *args, const char *say) {
-    struct proc_result r = run(s->d.socket, args);
-    cr_assert_eq(r.status, 0, "jobctl %s: exit code %d\n%s", args[0], r.status, r.err);
-    cr_assert_str_empty(r.err);
-    cr_assert(strstr(r.out, say), "'%s' is missing:\n%s", say, r.out);
-    proc_result_free(&r);
-}
-
-// Not well: nothing on stdout, and both of these on stderr.
-static void fails(const struct scene *s, int status, const char *const *args, const char *say,
-                  const char *say_too) {
-    struct proc_result r = run(s->d.socket, args);
-    cr_assert_eq(r.status, status, "jobctl %s %s: exit code %d, %d was expected\n%s%s", args[0],
-                 args[0] ? args[1] : "", r.status, status, r.out, r.err);
-    cr_assert_str_empty(r.out);
-    cr_assert(strstr(r.err, say) && strstr(r.err, say_too), "'%s' and '%s' were expected:\n%s", say,
-              say_too, r.err);
-    proc_result_free(&r);
-}
-
-// One JSON object and a line end, nothing else. The caller drops it.
-static json_t *parse(const char *text) {
-    json_error_t why;
-    json_t *v = json_loads(text, JSON_REJECT_DUPLICATES, &why);
-    cr_assert(v, "no JSON: %s\n%s", why.text, text);
-    cr_assert(json_is_object(v) && text[0] == '{' && strchr(text, '\n') == text + strlen(text) - 1,
-              "more than one line with one object:\n%s", text);
-    cr_assert_eq(json_integer_value(json_object_get(v, "v")), 1);
-    return v;
-}
-
-static json_t *well_json(const struct scene *s, const char *const *args) {
-    struct proc_result r = run(s->d.socket, args);
-    cr_assert_eq(r.status, 0, "jobctl %s: exit code %d\n%s", args[0], r.status, r.err);
-    cr_assert_str_empty(r.err);
-    json_t *v = parse(r.out);
-    proc_result_free(&r);
-    return v;
-}
-
-static json_t *fails_json(const char *socket, int status, const char *const *args) {
-    struct proc_result r = run(socket, args);
-    cr_assert_eq(r.status, status, "jobctl %s: exit code %d\n%s", args[0], r.status, r.err);
-    cr_assert_str_empty(r.out);
-    json_t *v = parse(r.err), *error = json_object_get(v, "error");
-    cr_assert_eq(json_integer_value(json_object_get(error, "exit")), status);
-    cr_assert(json_is_string(json_object_get(error, "message")));
-    json_incref(error);
-    json_decref(v);
-    proc_result_free(&r);
-    return error;
-}
-
-static const char *text_of(const json_t *object, const char *name) {
-    const char *text = json_string_value(json_object_get(object, name));
-    cr_assert(text, "there is no '%s'", name);
-    return text;
-}
+enum { NOBODY = 65534 };
 
 // ---- no daemon, no sense ----
 
@@ -109,12 +29,12 @@ Test(ctl, without_a_daemon_it_says_how_to_start_one) {
     tmpdir_join(&dir, "sock", socket, sizeof socket);
     struct scene s;
     snprintf(s.d.socket, sizeof s.d.socket, "%s", socket);
-    fails(&s, EXIT_NO_DAEMON, ARGS("status"), "no daemon is listening", "jobd --socket");
-    fails(&s, EXIT_NO_DAEMON, ARGS("submit", "ping"), socket, "jobd --socket");
-    fails(&s, EXIT_NO_DAEMON, ARGS("shutdown"), socket, "jobd --socket");
-    json_t *error = fails_json(socket, EXIT_NO_DAEMON, ARGS("status", "--json"));
-    cr_assert_str_eq(text_of(error, "code"), "JOBD_E_REFUSED");
-    cr_assert(strstr(text_of(error, "hint"), "jobd --socket"));
+    cli_fails(&s, EXIT_NO_DAEMON, ARGS("status"), "no daemon is listening", "jobd --socket");
+    cli_fails(&s, EXIT_NO_DAEMON, ARGS("submit", "ping"), socket, "jobd --socket");
+    cli_fails(&s, EXIT_NO_DAEMON, ARGS("shutdown"), socket, "jobd --socket");
+    json_t *error = cli_fails_json(socket, EXIT_NO_DAEMON, ARGS("status", "--json"));
+    cr_assert_str_eq(cli_text_of(error, "code"), "JOBD_E_REFUSED");
+    cr_assert(strstr(cli_text_of(error, "hint"), "jobd --socket"));
     json_decref(error);
     struct proc_result r = proc_run((struct proc_spec){.argv = ARGS(JOBD_CTL_PATH, "--help")});
     cr_assert(r.status == 0 && strstr(r.out, "integrate") && !r.err[0]);
@@ -125,28 +45,29 @@ Test(ctl, without_a_daemon_it_says_how_to_start_one) {
 Test(ctl, mistakes_on_the_command_line_are_pointed_at) {
     struct scene s;
     scene_set(&s, 1, NULL);
-    fails(&s, EXIT_MISUSE, ARGS("integarte", "cos", "0", "1"), "integarte",
-          "did you mean \"jobctl integrate\"?");
-    fails(&s, EXIT_MISUSE, ARGS("status", "--jsno"), "--jsno", "did you mean --json?");
-    fails(&s, EXIT_MISUSE, ARGS("integrate", "cso", "0", "1"), "cso", "did you mean \"cos\"?");
-    fails(&s, EXIT_MISUSE, ARGS("integrate", "cos", "0"), "1 more argument", "FUNC A B");
-    fails(&s, EXIT_MISUSE, ARGS("integrate", "cos", "0", "1", "2"), "unexpected argument \"2\"",
-          "FUNC A B");
-    fails(&s, EXIT_MISUSE, ARGS("integrate", "cos", "0", "pi/"), "B: column 4",
-          "\n    pi/\n       ^\n");
-    fails(&s, EXIT_MISUSE, ARGS("integrate", "cos", "-pii/2", "1"), "A: column 2",
-          "\n    -pii/2\n     ^\n");
-    fails(&s, EXIT_MISUSE, ARGS("integrate", "cos", "1/0", "1"), "A: \"1/0\" is inf", "finite");
-    fails(&s, EXIT_MISUSE, ARGS("integrate", "cos", "0", "1", "-n", "0"), "step", "");
-    fails(&s, EXIT_MISUSE, ARGS("integrate", "cos", "0", "1", "-n", "1.5"), "1.5", "whole number");
-    fails(&s, EXIT_MISUSE, ARGS("submit", "sleep", "1", "--time-limit", "soon"), "soon", "90s");
-    fails(&s, EXIT_MISUSE, ARGS("submit", "ping", "[1,"), "not JSON", "line 1");
-    fails(&s, EXIT_MISUSE, ARGS("submit", "ping", "soon"), "not JSON", "quotes");
-    fails(&s, EXIT_MISUSE, ARGS("submit", "no task"), "no task", "jobctl tasks");
-    fails(&s, EXIT_MISUSE, ARGS("ping", "-s", "16M"), "16M", "");
-    fails(&s, EXIT_MISUSE, ARGS("ping", "-s", "2e6"), "too large", "most");
-    json_t *error = fails_json(s.d.socket, EXIT_MISUSE, ARGS("submit", "ping", "[", "--json"));
-    cr_assert_str_eq(text_of(error, "code"), "JOBD_E_INVAL");
+    cli_fails(&s, EXIT_MISUSE, ARGS("integarte", "cos", "0", "1"), "integarte",
+              "did you mean \"jobctl integrate\"?");
+    cli_fails(&s, EXIT_MISUSE, ARGS("status", "--jsno"), "--jsno", "did you mean --json?");
+    cli_fails(&s, EXIT_MISUSE, ARGS("integrate", "cso", "0", "1"), "cso", "did you mean \"cos\"?");
+    cli_fails(&s, EXIT_MISUSE, ARGS("integrate", "cos", "0"), "1 more argument", "FUNC A B");
+    cli_fails(&s, EXIT_MISUSE, ARGS("integrate", "cos", "0", "1", "2"), "unexpected argument \"2\"",
+              "FUNC A B");
+    cli_fails(&s, EXIT_MISUSE, ARGS("integrate", "cos", "0", "pi/"), "B: column 4",
+              "\n    pi/\n       ^\n");
+    cli_fails(&s, EXIT_MISUSE, ARGS("integrate", "cos", "-pii/2", "1"), "A: column 2",
+              "\n    -pii/2\n     ^\n");
+    cli_fails(&s, EXIT_MISUSE, ARGS("integrate", "cos", "1/0", "1"), "A: \"1/0\" is inf", "finite");
+    cli_fails(&s, EXIT_MISUSE, ARGS("integrate", "cos", "0", "1", "-n", "0"), "step", "");
+    cli_fails(&s, EXIT_MISUSE, ARGS("integrate", "cos", "0", "1", "-n", "1.5"), "1.5",
+              "whole number");
+    cli_fails(&s, EXIT_MISUSE, ARGS("submit", "sleep", "1", "--time-limit", "soon"), "soon", "90s");
+    cli_fails(&s, EXIT_MISUSE, ARGS("submit", "ping", "[1,"), "not JSON", "line 1");
+    cli_fails(&s, EXIT_MISUSE, ARGS("submit", "ping", "soon"), "not JSON", "quotes");
+    cli_fails(&s, EXIT_MISUSE, ARGS("submit", "no task"), "no task", "jobctl tasks");
+    cli_fails(&s, EXIT_MISUSE, ARGS("ping", "-s", "16M"), "16M", "");
+    cli_fails(&s, EXIT_MISUSE, ARGS("ping", "-s", "2e6"), "too large", "most");
+    json_t *error = cli_fails_json(s.d.socket, EXIT_MISUSE, ARGS("submit", "ping", "[", "--json"));
+    cr_assert_str_eq(cli_text_of(error, "code"), "JOBD_E_INVAL");
     json_decref(error);
     cr_assert_eq(test_daemon_status(s.c.conn, "submitted"), 0);
     scene_end(&s);
@@ -157,18 +78,18 @@ Test(ctl, mistakes_on_the_command_line_are_pointed_at) {
 Test(ctl, submit_prints_the_result_as_json) {
     struct scene s;
     scene_set(&s, 2, NULL);
-    well(&s, ARGS("submit", "demo.square", "[12]"), "144\n");
-    well(&s, ARGS("submit", "demo.square", "12"), "144\n");
-    well(&s, ARGS("submit", "demo.square", "-3"), "9\n");
-    well(&s, ARGS("submit", "sleep", "0"), "null\n");
-    well(&s, ARGS("submit", "ping"), ",null]\n");
-    well(&s, ARGS("submit", "ping", "{\"a\":[1,-2.5,\"\\u00fc\\n\",null,true,{}]}"),
-         ",{\"a\":[1,-2.5,\"\u00fc\\n\",null,true,{}]}]\n");
-    well(&s, ARGS("submit", "ping", "[{\"$bin\":\"AAEC/w==\"}]"), "{\"$bin\":\"AAEC/w==\"}");
-    well(&s, ARGS("submit", "ping", "{\"$u64\":\"18446744073709551615\"}"),
-         "{\"$u64\":\"18446744073709551615\"}");
-    json_t *v = well_json(&s, ARGS("--json", "submit", "demo.square", "[5]"));
-    cr_assert_str_eq(text_of(v, "state"), "done");
+    cli_well(&s, ARGS("submit", "demo.square", "[12]"), "144\n");
+    cli_well(&s, ARGS("submit", "demo.square", "12"), "144\n");
+    cli_well(&s, ARGS("submit", "demo.square", "-3"), "9\n");
+    cli_well(&s, ARGS("submit", "sleep", "0"), "null\n");
+    cli_well(&s, ARGS("submit", "ping"), ",null]\n");
+    cli_well(&s, ARGS("submit", "ping", "{\"a\":[1,-2.5,\"\\u00fc\\n\",null,true,{}]}"),
+             ",{\"a\":[1,-2.5,\"\u00fc\\n\",null,true,{}]}]\n");
+    cli_well(&s, ARGS("submit", "ping", "[{\"$bin\":\"AAEC/w==\"}]"), "{\"$bin\":\"AAEC/w==\"}");
+    cli_well(&s, ARGS("submit", "ping", "{\"$u64\":\"18446744073709551615\"}"),
+             "{\"$u64\":\"18446744073709551615\"}");
+    json_t *v = cli_well_json(&s, ARGS("--json", "submit", "demo.square", "[5]"));
+    cr_assert_str_eq(cli_text_of(v, "state"), "done");
     cr_assert_eq(json_integer_value(json_object_get(v, "value")), 25);
     cr_assert_gt(json_integer_value(json_object_get(v, "job")), 0);
     cr_assert_gt(json_integer_value(json_object_get(v, "pid")), 0);
@@ -191,22 +112,22 @@ Test(ctl, submit_reads_its_arguments_from_standard_input) {
 Test(ctl, jobs_that_fail_say_why_and_what_to_do) {
     struct scene s;
     scene_set(&s, 1, "grace_ms = 50\n");
-    fails(&s, EXIT_JOB_FAILED, ARGS("submit", "pinq"), "did you mean 'ping'?", "jobctl tasks");
-    fails(&s, EXIT_JOB_FAILED, ARGS("submit", "evil.fail", "[\"no_luck\",\"the dice say no\"]"),
-          "failed: the dice say no", "jobctl tasks");
-    fails(&s, EXIT_JOB_FAILED, ARGS("submit", "evil.exit0"), "exited with status 0",
-          "--retries-lost");
-    fails(&s, EXIT_JOB_FAILED, ARGS("submit", "evil.big_result", "1048571"), "1048576 bytes",
-          "less");
-    fails(&s, EXIT_TIME_LIMIT, ARGS("submit", "sleep", "100", "--time-limit", "50ms"), "50 ms",
-          "--time-limit");
-    fails(&s, EXIT_TIME_LIMIT, ARGS("submit", "evil.ignore_term", "--time-limit", "50ms"), "50 ms",
-          "--time-limit");
-    json_t *error = fails_json(s.d.socket, EXIT_JOB_FAILED,
-                               ARGS("submit", "evil.fail", "[\"no_luck\",\"so\"]", "--json"));
-    cr_assert_str_eq(text_of(error, "code"), "JOBD_E_TASK");
-    cr_assert_str_eq(text_of(error, "name"), "no_luck");
-    cr_assert_str_eq(text_of(error, "state"), "failed");
+    cli_fails(&s, EXIT_JOB_FAILED, ARGS("submit", "pinq"), "did you mean 'ping'?", "jobctl tasks");
+    cli_fails(&s, EXIT_JOB_FAILED, ARGS("submit", "evil.fail", "[\"no_luck\",\"the dice say no\"]"),
+              "failed: the dice say no", "jobctl tasks");
+    cli_fails(&s, EXIT_JOB_FAILED, ARGS("submit", "evil.exit0"), "exited with status 0",
+              "--retries-lost");
+    cli_fails(&s, EXIT_JOB_FAILED, ARGS("submit", "evil.big_result", "1048571"), "1048576 bytes",
+              "less");
+    cli_fails(&s, EXIT_TIME_LIMIT, ARGS("submit", "sleep", "100", "--time-limit", "50ms"), "50 ms",
+              "--time-limit");
+    cli_fails(&s, EXIT_TIME_LIMIT, ARGS("submit", "evil.ignore_term", "--time-limit", "50ms"),
+              "50 ms", "--time-limit");
+    json_t *error = cli_fails_json(s.d.socket, EXIT_JOB_FAILED,
+                                   ARGS("submit", "evil.fail", "[\"no_luck\",\"so\"]", "--json"));
+    cr_assert_str_eq(cli_text_of(error, "code"), "JOBD_E_TASK");
+    cr_assert_str_eq(cli_text_of(error, "name"), "no_luck");
+    cr_assert_str_eq(cli_text_of(error, "state"), "failed");
     json_decref(error);
     scene_end(&s);
 }
@@ -214,23 +135,23 @@ Test(ctl, jobs_that_fail_say_why_and_what_to_do) {
 Test(ctl, runs_after_a_death_are_told_of) {
     struct scene s;
     scene_set(&s, 1, NULL);
-    fails(&s, EXIT_JOB_FAILED, ARGS("submit", "evil.segv_idempotent"), "(run 2 of 3)",
-          "(run 3 of 3)");
-    fails(&s, EXIT_JOB_FAILED, ARGS("submit", "evil.segv", "--retries-lost", "1"),
-          "SIGSEGV (signal 11) while running task 'evil.segv'; the job runs again (run 2 of 2)",
-          "lost: worker ");
+    cli_fails(&s, EXIT_JOB_FAILED, ARGS("submit", "evil.segv_idempotent"), "(run 2 of 3)",
+              "(run 3 of 3)");
+    cli_fails(&s, EXIT_JOB_FAILED, ARGS("submit", "evil.segv", "--retries-lost", "1"),
+              "SIGSEGV (signal 11) while running task 'evil.segv'; the job runs again (run 2 of 2)",
+              "lost: worker ");
     // With --json each note is an object of its own, and so is the error after them.
     struct proc_result r =
-        run(s.d.socket, ARGS("submit", "evil.segv", "--retries-lost", "1", "--json"));
+        cli_run(s.d.socket, ARGS("submit", "evil.segv", "--retries-lost", "1", "--json"));
     cr_assert_eq(r.status, EXIT_JOB_FAILED);
     cr_assert_str_empty(r.out);
     char *second = strchr(r.err, '\n');
     cr_assert(second && second[1], "one line only: %s", r.err);
-    json_t *error = parse(second + 1);
+    json_t *error = cli_parse(second + 1);
     second[1] = '\0';
-    json_t *note = parse(r.err);
-    cr_assert(strstr(text_of(note, "note"), "run 2 of 2"));
-    cr_assert_str_eq(text_of(json_object_get(error, "error"), "code"), "JOBD_E_WORKER_DIED");
+    json_t *note = cli_parse(r.err);
+    cr_assert(strstr(cli_text_of(note, "note"), "run 2 of 2"));
+    cr_assert_str_eq(cli_text_of(json_object_get(error, "error"), "code"), "JOBD_E_WORKER_DIED");
     json_decref(note);
     json_decref(error);
     proc_result_free(&r);
@@ -287,29 +208,68 @@ Test(ctl, integrals_read_back_as_the_very_same_numbers) {
         double n = strcmp(questions[i].n, "10^4") == 0 ? 1e4 : strtod(questions[i].n, NULL);
         double expected = integral(questions[i].function, questions[i].from, questions[i].to,
                                    (uint64_t)n, strtoul(questions[i].jobs, NULL, 10));
-        struct proc_result r = run(s.d.socket, args);
+        struct proc_result r = cli_run(s.d.socket, args);
         cr_assert_eq(r.status, 0, "%s", r.err);
         is_exactly(value_in(r.out), expected, r.out);
         proc_result_free(&r);
     }
     json_t *v =
-        well_json(&s, ARGS("integrate", "cos", "0", "pi/2", "-n", "1000", "-j", "2", "--json"));
+        cli_well_json(&s, ARGS("integrate", "cos", "0", "pi/2", "-n", "1000", "-j", "2", "--json"));
     is_exactly(json_real_value(json_object_get(v, "value")), 1.0007851925466305, "json");
     is_exactly(json_real_value(json_object_get(v, "b")), M_PI_2, "b");
     cr_assert_eq(json_array_size(json_object_get(v, "parts")), 2);
     cr_assert_eq(json_integer_value(json_object_get(v, "n_iter")), 1000);
-    cr_assert_str_eq(text_of(v, "kernel"), "portable");
+    cr_assert_str_eq(cli_text_of(v, "kernel"), "portable");
+    cr_assert_str_eq(cli_text_of(v, "rule"), "left");
+    cr_assert(json_is_null(json_object_get(v, "isa")));
     json_decref(v);
     scene_end(&s);
+}
+
+Test(ctl, an_integral_by_another_kernel_and_rule) {
+    struct scene s;
+    scene_set(&s, 2, NULL);
+    json_t *v = cli_well_json(&s, ARGS("integrate", "cos", "0", "pi/2", "-n", "10", "-j", "3",
+                                       "--kernel", "fast", "--rule", "simpson", "--json"));
+    cr_assert(fabs(json_real_value(json_object_get(v, "value")) - 1.0) < 1e-6);
+    cr_assert_str_eq(cli_text_of(v, "kernel"), "fast");
+    cr_assert_str_eq(cli_text_of(v, "rule"), "simpson");
+    cr_assert_str_eq(cli_text_of(v, "isa"), jd_isa_name(jd_isa_best()));
+    cr_assert_eq(json_integer_value(json_object_get(v, "evaluations")), 21);
+    json_decref(v);
+    v = cli_well_json(
+        &s, ARGS("integrate", "exp", "0", "1", "-k", "fast", "--isa", "baseline", "--json"));
+    cr_assert_str_eq(cli_text_of(v, "isa"), "baseline");
+    json_decref(v);
+    struct proc_result r = cli_run(s.d.socket, ARGS("integrate", "cos", "0", "1", "-k", "fast",
+                                                    "-r", "gauss", "-n", "8", "-j", "2"));
+    cr_assert_eq(r.status, 0, "%s", r.err);
+    cr_assert(strstr(r.out, "rule gauss, 32 evaluations, kernel fast on "), "%s", r.out);
+    proc_result_free(&r);
+    scene_end(&s);
+}
+
+Test(ctl, an_integral_by_what_there_is_not) {
+    static const char *const cases[][3] = {{"--kernel", "abacus", "there are: portable fast"},
+                                           {"--rule", "right", "there are: left midpoint"},
+                                           {"--isa", "mmx", "there are: baseline avx2 avx512"},
+                                           {"--isa", "baseline", "add --kernel fast"}};
+    for (size_t i = 0; i < JD_LEN(cases); i++) {
+        struct proc_result r =
+            cli_run("/nowhere", ARGS("integrate", "cos", "0", "1", cases[i][0], cases[i][1]));
+        cr_expect_eq(r.status, 2, "%s", r.err);
+        cr_expect(strstr(r.err, cases[i][2]), "%s", r.err);
+        proc_result_free(&r);
+    }
 }
 
 Test(ctl, an_integral_has_one_part_for_each_worker) {
     struct scene s;
     scene_set(&s, 3, NULL);
-    json_t *v = well_json(&s, ARGS("integrate", "cos", "0", "1", "--json"));
+    json_t *v = cli_well_json(&s, ARGS("integrate", "cos", "0", "1", "--json"));
     cr_assert_eq(json_array_size(json_object_get(v, "parts")), 3);
     json_decref(v);
-    well(&s, ARGS("integrate", "cos", "0", "1", "-n", "2", "-j", "0"), "2 steps in 2 parts");
+    cli_well(&s, ARGS("integrate", "cos", "0", "1", "-n", "2", "-j", "0"), "2 steps in 2 parts");
     scene_end(&s);
 }
 
@@ -318,7 +278,7 @@ Test(ctl, an_integral_has_one_part_for_each_worker) {
 static bool names_task(const json_t *v, const char *name) {
     const json_t *tasks = json_object_get(v, "tasks");
     for (size_t i = 0; i < json_array_size(tasks); i++)
-        if (strcmp(text_of(json_array_get(tasks, i), "task"), name) == 0)
+        if (strcmp(cli_text_of(json_array_get(tasks, i), "task"), name) == 0)
             return true;
     return false;
 }
@@ -327,23 +287,23 @@ Test(ctl, status_workers_and_tasks_can_be_read_by_people_and_programs) {
     struct scene s;
     scene_set(&s, 2, NULL);
     jobd_future *f = scene_occupy(&s);
-    well(&s, ARGS("status"), "workers_ready");
-    well(&s, ARGS("workers"), "demo.until");
-    well(&s, ARGS("tasks"), "[x] -> x * x, integers");
-    json_t *v = well_json(&s, ARGS("status", "--json"));
+    cli_well(&s, ARGS("status"), "workers_ready");
+    cli_well(&s, ARGS("workers"), "demo.until");
+    cli_well(&s, ARGS("tasks"), "[x] -> x * x, integers");
+    json_t *v = cli_well_json(&s, ARGS("status", "--json"));
     cr_assert_eq(json_integer_value(json_object_get(v, "pid")), s.d.pid);
     cr_assert_eq(json_integer_value(json_object_get(v, "jobs_running")), 1);
     cr_assert_eq(json_integer_value(json_object_get(v, "workers")), 2);
     cr_assert(json_is_false(json_object_get(v, "degraded")));
     json_decref(v);
-    v = well_json(&s, ARGS("workers", "--json"));
+    v = cli_well_json(&s, ARGS("workers", "--json"));
     cr_assert_eq(json_array_size(json_object_get(v, "workers")), 2);
     json_decref(v);
-    v = well_json(&s, ARGS("tasks", "--json"));
+    v = cli_well_json(&s, ARGS("tasks", "--json"));
     cr_assert(names_task(v, "ping") && names_task(v, "demo.square") && !names_task(v, "pinq"));
     json_decref(v);
-    v = well_json(&s, ARGS("--json")); // no command is status
-    cr_assert_str_eq(text_of(v, "state"), "running");
+    v = cli_well_json(&s, ARGS("--json")); // no command is status
+    cr_assert_str_eq(cli_text_of(v, "state"), "running");
     json_decref(v);
     scene_open_gate(&s);
     test_client_take_done(f);
@@ -353,9 +313,9 @@ Test(ctl, status_workers_and_tasks_can_be_read_by_people_and_programs) {
 Test(ctl, ping_measures_round_trips) {
     struct scene s;
     scene_set(&s, 1, NULL);
-    well(&s, ARGS("ping", "-c", "3"), "3 round trips: min/avg/max/p99 = ");
-    well(&s, ARGS("ping", "-c", "1", "-s", "1e5"), "100000 bytes from worker ");
-    json_t *v = well_json(&s, ARGS("ping", "-c", "20", "-s", "1000", "--json"));
+    cli_well(&s, ARGS("ping", "-c", "3"), "3 round trips: min/avg/max/p99 = ");
+    cli_well(&s, ARGS("ping", "-c", "1", "-s", "1e5"), "100000 bytes from worker ");
+    json_t *v = cli_well_json(&s, ARGS("ping", "-c", "20", "-s", "1000", "--json"));
     double least = json_number_value(json_object_get(v, "min_us")),
            most = json_number_value(json_object_get(v, "max_us"));
     cr_assert(least > 0 && least <= most);
@@ -367,13 +327,13 @@ Test(ctl, ping_measures_round_trips) {
 Test(ctl, shutdown_waits_for_the_end_of_the_daemon) {
     struct scene s;
     scene_set(&s, 2, NULL);
-    json_t *v = well_json(&s, ARGS("shutdown", "--json"));
+    json_t *v = cli_well_json(&s, ARGS("shutdown", "--json"));
     cr_assert_eq(json_integer_value(json_object_get(v, "pid")), s.d.pid);
     cr_assert(json_is_true(json_object_get(v, "stopped")));
     json_decref(v);
     cr_assert_eq(test_daemon_join(&s.d), 0);
     test_daemon_run(&s.d);
-    well(&s, ARGS("shutdown"), "has stopped\n");
+    cli_well(&s, ARGS("shutdown"), "has stopped\n");
     cr_assert_eq(test_daemon_join(&s.d), 0);
     scene_end(&s);
 }
@@ -383,7 +343,7 @@ Test(ctl, shutdown_now_kills_what_runs) {
     scene_set(&s, 1, NULL);
     jobd_future *f = test_client_submit(&s.c, "evil.ignore_term", "");
     test_client_wait_running(&s.c, f);
-    well(&s, ARGS("shutdown", "--now"), "has stopped\n");
+    cli_well(&s, ARGS("shutdown", "--now"), "has stopped\n");
     test_client_take_error(f, JOBD_E_KILLED);
     cr_assert_eq(test_daemon_join(&s.d), 0);
     scene_end(&s);
@@ -446,7 +406,7 @@ Test(ctl, a_stopping_daemon_means_try_again) {
     jobd_future *f = scene_occupy(&s);
     kill(s.d.pid, SIGTERM);
     test_daemon_wait_log(&s.d, "event=stopping", 1);
-    fails(&s, EXIT_TRY_AGAIN, ARGS("submit", "ping"), "stopping", "start it again");
+    cli_fails(&s, EXIT_TRY_AGAIN, ARGS("submit", "ping"), "stopping", "start it again");
     scene_open_gate(&s);
     test_client_take_done(f);
     cr_assert_eq(test_daemon_join(&s.d), 0);

@@ -49,7 +49,7 @@ static void refused(struct test_daemon *d, const char *name, const char *why) {
 Test(plugins, W28_bad_ones_are_named_with_their_reason_and_left_out) {
     static const char *const bad[][2] = {
         {"abi_major", "ABI 2.0"},
-        {"abi_minor", "ABI 1.1"},
+        {"abi_minor", "ABI 1.2"},
         {"no_symbol", "jobd_task_module_v1"},
         {"declines", "cannot work here"},
         {"load_crashes", "Segmentation fault"},
@@ -77,6 +77,18 @@ Test(plugins, W28_bad_ones_are_named_with_their_reason_and_left_out) {
     test_client_round_trip(&c); // the first is there
     cr_assert_eq(test_client_take_i64(test_client_submit(&c, "drill.die", "i", (int64_t)7)), 7);
     cr_assert_eq(test_daemon_status(c.conn, "worker_deaths"), 0);
+    end(&d, &c);
+}
+
+// SIMD or not, a worker computes with denormal numbers before and after.
+Test(plugins, the_fast_kernel_keeps_denormal_numbers) {
+    struct test_daemon d;
+    struct test_client c;
+    start_with(&d, &c, (const char *[]){"drill", NULL});
+    cr_assert_eq(test_client_take_i64(test_client_submit(&c, "drill.no_denormals", "")), 0);
+    test_client_take_done(
+        test_client_submit(&c, "integrate", "sffis", "exp", -750.0, 1.0, (int64_t)100000, "fast"));
+    cr_assert_eq(test_client_take_i64(test_client_submit(&c, "drill.no_denormals", "")), 0);
     end(&d, &c);
 }
 

@@ -19,18 +19,18 @@ static void check_read_back(double x) {
     char text[64];
     struct jd_expr e;
     int n = snprintf(text, sizeof text, "%.17g", x);
-    JD_ASSERT(jd_expr_parse((jobd_bytes){text, (size_t)n}, &e, NULL) == 0);
-    double y = jd_expr_eval(&e);
+    JD_ASSERT(jd_expr_parse((jobd_bytes){text, (size_t)n}, NULL, &e, NULL) == 0);
+    double y = jd_expr_eval(&e, 0);
     JD_ASSERT(isnan(x) ? isnan(y) : x == y && signbit(x) == signbit(y));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct jd_expr e;
     struct jd_expr_error err;
-    int r = jd_expr_parse((jobd_bytes){data, size}, &e, &err);
+    int r = jd_expr_parse((jobd_bytes){data, size}, NULL, &e, &err);
     if (r)
         check_error(r, &err, size);
     else
-        check_read_back(jd_expr_eval(&e));
+        check_read_back(jd_expr_eval(&e, 0));
     return 0;
 }

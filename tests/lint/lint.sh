@@ -131,8 +131,9 @@ check_config() {
     for key in $(awk -f "$here/config_keys.awk" server/config.h); do
         grep -qE "^# ?$key *=" config/jobd.conf ||
             echo "config/jobd.conf:1: the key \"$key\" of server/config.h is not shown here"
-        # in a manual page a hyphen or an underscore may be escaped
-        sed 's/\\//g' config/man/jobd.conf.5 2>/dev/null | grep -qwF -- "$key" ||
+        # in a manual page a hyphen or an underscore may be escaped; all of it is read, or sed would
+        # end by SIGPIPE now and then
+        sed 's/\\//g' config/man/jobd.conf.5 2>/dev/null | grep -wF -- "$key" >/dev/null ||
             echo "config/man/jobd.conf.5:1: the key \"$key\" of server/config.h is not explained here"
     done
 }

@@ -1,7 +1,8 @@
-# Files and functions that grew too long; a file of tests is as long as its room needs. A function is
-# what starts in column 0 and is closed by a brace in column 0, as clang-format leaves it.
+# Files and functions that grew too long; a file of tests is as long as its room needs, a public header
+# as its manual. A function is what starts in column 0 and is closed by a brace in column 0, as
+# clang-format leaves it.
 function finish_file() {
-    if (lines > 450 && file !~ /^tests\//)
+    if (lines > 450 && file !~ /^(tests|client\/include)\//)
         print file ":" lines ": a file has at most 450 lines; split it by noun"
 }
 FNR == 1 { finish_file(); start = 0; file = FILENAME }

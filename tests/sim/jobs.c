@@ -99,6 +99,7 @@ void sim_job_dispatched(struct sim *sim, uint32_t worker, const struct jd_run *r
     job->touched_by_liar |= w->liar;
     job->out = true;
     job->worker = worker;
+    job->pid = w->pid;
     limit->out++;
     SIM_CHECK(sim, job->limit == 0 || limit->out <= limit->cap);
     w->out[run->slot] = (struct sim_run){.seq = run->seq, .job = index};
@@ -218,7 +219,8 @@ static void check_reason(struct sim *sim, const struct sim_job *job, const struc
 static void check_process(struct sim *sim, const struct sim_job *job, const struct jd_job_done *d) {
     if (job->runs == 0)
         return;
-    SIM_CHECK(sim, !sim->worker[job->worker].alive); // nothing is left of it
+    const struct sim_worker *w = &sim->worker[job->worker];
+    SIM_CHECK(sim, !w->alive || w->pid != job->pid); // nothing is left of it
     if (d->state == JOBD_JOB_DONE || d->state == JOBD_JOB_FAILED || d->state == JOBD_JOB_LOST)
         SIM_CHECK(sim, d->status == job->status);
 }
@@ -229,6 +231,10 @@ void sim_job_done(struct sim *sim, uint32_t index, const struct jd_job_done *d) 
     uint64_t name = index;
     SIM_CHECK(sim, d->state >= JOBD_JOB_DONE && d->state <= JOBD_JOB_LOST);
     SIM_CHECK(sim, (d->state == JOBD_JOB_DONE) == (d->error == 0));
+    if (d->error == (uint64_t)-JOBD_E_RESULT_TOO_BIG) { // it was not kept
+        SIM_CHECK(sim, job->detached && !sim_core_has(sim, job->id));
+        return;
+    }
     SIM_CHECK(sim, !told || job->ended == d->state); // the same for all of its futures
     job->ended = (uint8_t)d->state;
     sim->any_ended = true;

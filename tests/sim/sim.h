@@ -51,7 +51,7 @@ struct sim_job {
     uint32_t failures, max_retries;
     uint32_t told_watchers; // bit = that client heard that it was done
     uint32_t n_pipes;       // of a process
-    uint32_t worker;        // where it was sent last
+    uint32_t worker, pid;   // where it was sent last
     int status;             // of a process, as its future must hear
     uint8_t depth;          // of calls
     uint8_t key;            // 0 = none

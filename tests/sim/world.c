@@ -147,6 +147,7 @@ static void carry_out(struct sim *sim, const struct effect *fx) {
     case EFFECT_EXIT:
         sim->exited = true;
         return;
+    case EFFECT_HOLD_OUTPUT:
     case EFFECT_OPEN:
         return;
     }

@@ -6,6 +6,7 @@
 
 #include <jobd/task.h>
 
+#include "core/state.h"
 #include "frame.h"
 #include "mem.h"
 #include "pack.h"
@@ -212,7 +213,8 @@ bool world_text_has(jobd_bytes text, const char *part) {
 // ---- clients ----
 
 void world_connect(struct core_world *w, uint32_t peer) {
-    world_feed(w, &(struct event){.kind = EVENT_CONNECTED, .peer = peer, .uid = 7, .pid = 100});
+    world_feed(w,
+               &(struct event){.kind = EVENT_CONNECTED, .peer = peer, .uid = 7, .pid = 100 + peer});
 }
 
 void world_close(struct core_world *w, uint32_t peer) {
@@ -270,6 +272,26 @@ uint64_t world_submit(struct core_world *w, uint32_t peer, uint32_t handle, enum
     return reply->u.submit_ok.job;
 }
 
+const struct jd_msg *world_ask(struct core_world *w, uint32_t peer, struct jd_msg *msg) {
+    uint32_t id = world_request(w, peer, msg);
+    return &world_take_reply(w, peer, id)->msg;
+}
+
+void world_ask_ok(struct core_world *w, uint32_t peer, struct jd_msg *msg) {
+    const struct jd_msg *reply = world_ask(w, peer, msg);
+    cr_assert_eq(reply->error, 0, "%s: %s: %.*s", jd_op_name(msg->op), jobd_errname(reply->error),
+                 (int)reply->text.len, (const char *)reply->text.data);
+}
+
+void world_ask_refused(struct core_world *w, uint32_t peer, struct jd_msg *msg, int error,
+                       const char *part) {
+    const struct jd_msg *reply = world_ask(w, peer, msg);
+    cr_assert_eq(reply->error, error, "%s, not %s", jobd_errname(reply->error),
+                 jobd_errname(error));
+    cr_assert(world_text_has(reply->text, part), "'%.*s' does not say '%s'", (int)reply->text.len,
+              (const char *)reply->text.data, part);
+}
+
 uint32_t world_cancel(struct core_world *w, uint32_t peer, uint32_t handle) {
     struct jd_msg msg = {.op = JD_OP_CANCEL};
     msg.u.cancel.handle = handle;
@@ -280,6 +302,115 @@ bool world_take_cancelled(struct core_world *w, uint32_t peer, uint32_t id) {
     const struct jd_msg *reply = &world_take_reply(w, peer, id)->msg;
     cr_assert_eq(reply->error, 0);
     return reply->u.cancel_ok.cancelled;
+}
+
+// ---- jobs by their ids ----
+
+void world_attach(struct core_world *w, uint32_t peer, uint32_t handle, uint64_t job) {
+    struct jd_msg msg = {.op = JD_OP_ATTACH};
+    msg.u.attach = (struct jd_attach){.handle = handle, .job = job};
+    world_ask_ok(w, peer, &msg);
+}
+
+jobd_bytes world_why(struct core_world *w, uint32_t peer, uint64_t job) {
+    struct jd_msg msg = {.op = JD_OP_WHY};
+    msg.u.why.job = job;
+    const struct jd_msg *reply = world_ask(w, peer, &msg);
+    cr_assert_eq(reply->error, 0, "%s", jobd_errname(reply->error));
+    return reply->u.status.map;
+}
+
+uint64_t world_abort(struct core_world *w, uint32_t peer, const struct jd_abort *abort) {
+    struct jd_msg msg = {.op = JD_OP_ABORT};
+    msg.u.abort = *abort;
+    const struct jd_msg *reply = world_ask(w, peer, &msg);
+    cr_assert_eq(reply->error, 0, "%s", jobd_errname(reply->error));
+    return reply->u.abort_ok.state;
+}
+
+// ---- pools ----
+
+void world_pool(struct core_world *w, uint32_t peer, const struct jd_pool_create *pool) {
+    struct jd_msg msg = {.op = JD_OP_POOL_CREATE};
+    msg.u.pool_create = *pool;
+    world_ask_ok(w, peer, &msg);
+}
+
+void world_pool_start(struct core_world *w, uint32_t peer, const struct jd_pool_create *pool,
+                      uint32_t executor) {
+    char name[JD_NAME_MAX + 1] = "";
+    memcpy(name, pool->pool.data, pool->pool.len);
+    world_pool(w, peer, pool);
+    world_start(w);
+    cr_assert_eq(world_take_reply(w, peer, world_open(w, peer, executor, name))->msg.error, 0);
+}
+
+struct pool *world_find_pool(const struct core_world *w, const char *name) {
+    struct pool *pool = pool_find(w->core, jd_text(name));
+    cr_assert_not_null(pool, "there is no pool '%s'", name);
+    return pool;
+}
+
+uint64_t world_page(struct core_world *w, uint32_t peer, struct jd_msg *msg, jobd_bytes ret_rows[],
+                    uint32_t *ret_n) {
+    const struct jd_msg *reply = world_ask(w, peer, msg);
+    cr_assert_eq(reply->error, 0, "%s", jobd_errname(reply->error));
+    jobd_reader r = jobd_reader_of(reply->u.listing.rows);
+    cr_assert_eq(jobd_read_array(&r, ret_n), 0);
+    cr_assert_leq(*ret_n, (uint32_t)JD_LISTING_MAX);
+    for (uint32_t i = 0; i < *ret_n; i++)
+        cr_assert_eq(jobd_read_raw(&r, &ret_rows[i]), 0);
+    cr_assert_eq(jobd_read_type(&r), JOBD_T_END);
+    return reply->u.listing.cursor;
+}
+
+// ---- maps ----
+
+static jobd_reader value_in(jobd_bytes map, const char *key) {
+    jobd_reader r = jobd_reader_of(map);
+    uint32_t n;
+    cr_assert_eq(jobd_read_map(&r, &n), 0);
+    for (uint32_t i = 0; i < n; i++) {
+        jobd_bytes k;
+        cr_assert_eq(jobd_read_str(&r, &k), 0);
+        if (k.len == strlen(key) && memcmp(k.data, key, k.len) == 0)
+            return r;
+        cr_assert_eq(jobd_read_skip(&r), 0);
+    }
+    cr_assert_fail("no key '%s'", key);
+    return r;
+}
+
+uint64_t world_number_in(jobd_bytes map, const char *key) {
+    jobd_reader r = value_in(map, key);
+    uint64_t v = 0;
+    cr_assert_eq(jobd_read_u64(&r, &v), 0, "'%s' is no number", key);
+    return v;
+}
+
+int64_t world_signed_in(jobd_bytes map, const char *key) {
+    jobd_reader r = value_in(map, key);
+    int64_t v = 0;
+    cr_assert_eq(jobd_read_i64(&r, &v), 0, "'%s' is no number", key);
+    return v;
+}
+
+double world_float_in(jobd_bytes map, const char *key) {
+    jobd_reader r = value_in(map, key);
+    double v = -1;
+    cr_assert_eq(jobd_read_f64(&r, &v), 0, "'%s' is no number", key);
+    return v;
+}
+
+bool world_nil_in(jobd_bytes map, const char *key) {
+    jobd_reader r = value_in(map, key);
+    return jobd_read_nil(&r) == 0;
+}
+
+bool world_text_in(jobd_bytes map, const char *key, const char *part) {
+    jobd_reader r = value_in(map, key);
+    jobd_bytes v = {0};
+    return jobd_read_str(&r, &v) == 0 && world_text_has(v, part);
 }
 
 // ---- workers ----
@@ -338,6 +469,54 @@ void world_result(struct core_world *w, const struct world_run *run, uint64_t ru
     world_result_as(w, run->worker, &result);
 }
 
+void world_fail(struct core_world *w, const struct world_run *run, const char *name,
+                const char *text) {
+    struct jd_result result = {.slot = run->run.slot,
+                               .seq = run->run.seq,
+                               .run_ns = 1,
+                               .error = -JOBD_E_TASK,
+                               .name = jd_text(name),
+                               .text = jd_text(text)};
+    world_result_as(w, run->worker, &result);
+}
+
+void world_worker_event(struct core_world *w, uint32_t worker, struct jd_msg *msg) {
+    msg->shape = JD_EVENT;
+    world_feed(w, &(struct event){.kind = EVENT_WORKER_MESSAGE, .worker = worker, .msg = msg});
+}
+
+uint32_t world_worker_request(struct core_world *w, uint32_t worker, struct jd_msg *msg) {
+    msg->shape = JD_REQUEST;
+    msg->id = w->next_request++;
+    world_feed(w, &(struct event){.kind = EVENT_WORKER_MESSAGE, .worker = worker, .msg = msg});
+    return msg->id;
+}
+
+static const struct jd_msg *find_to_worker(struct core_world *w, uint32_t worker,
+                                           enum jd_shape shape, uint64_t id) {
+    for (uint32_t i = w->first; i < w->n_seen; i++) {
+        struct world_effect *s = w->seen[i];
+        const struct jd_msg *msg = &s->fx.msg;
+        if (s->taken || s->fx.kind != EFFECT_WORKER_SEND || s->fx.worker != worker ||
+            msg->shape != shape)
+            continue;
+        if (shape == JD_REPLY ? msg->id == id
+                              : msg->op == JD_OP_JOB_DONE && msg->u.job_done.handle == id)
+            return &taken(w, s)->msg;
+    }
+    return NULL;
+}
+
+const struct jd_msg *world_find_worker_reply(struct core_world *w, uint32_t worker, uint32_t id) {
+    return find_to_worker(w, worker, JD_REPLY, id);
+}
+
+const struct jd_job_done *world_find_child_done(struct core_world *w, uint32_t worker,
+                                                uint64_t handle) {
+    const struct jd_msg *msg = find_to_worker(w, worker, JD_EVENT, handle);
+    return msg ? &msg->u.job_done : NULL;
+}
+
 uint8_t world_revoked(struct core_world *w, bool won) {
     const struct effect *fx = world_take(w, EFFECT_REVOKE);
     uint8_t slot = fx->slot;
@@ -353,18 +532,25 @@ void world_revoked_all(struct core_world *w, bool won) {
         world_revoked(w, won);
 }
 
+struct board_started world_started(const struct world_run *run) {
+    return (struct board_started){.seq = run->run.seq, .slot = (uint8_t)run->run.slot};
+}
+
 static struct board_view board_of(uint64_t taken, const struct world_run *started) {
     struct board_view board = {.taken = taken, .n_started = started != NULL};
     if (started)
-        board.started[0] =
-            (struct board_started){.seq = started->run.seq, .slot = (uint8_t)started->run.slot};
+        board.started[0] = world_started(started);
     return board;
+}
+
+void world_look(struct core_world *w, uint32_t worker, const struct board_view *board) {
+    world_feed(w, &(struct event){.kind = EVENT_BOARD, .worker = worker, .board = board});
 }
 
 void world_board(struct core_world *w, uint32_t worker, uint64_t taken,
                  const struct world_run *started) {
     struct board_view board = board_of(taken, started);
-    world_feed(w, &(struct event){.kind = EVENT_BOARD, .worker = worker, .board = &board});
+    world_look(w, worker, &board);
 }
 
 void world_died(struct core_world *w, uint32_t worker, int status,

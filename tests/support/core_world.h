@@ -83,8 +83,38 @@ const struct jd_msg *world_submit_as(struct core_world *w, uint32_t peer,
                                      const struct jd_submit *submit);
 // It must be accepted; the job's id.
 uint64_t world_submit(struct core_world *w, uint32_t peer, uint32_t handle, enum world_task task);
+// Any request, answered at once.
+const struct jd_msg *world_ask(struct core_world *w, uint32_t peer, struct jd_msg *msg);
+void world_ask_ok(struct core_world *w, uint32_t peer, struct jd_msg *msg);
+// It must be refused with this error, in words that have this part.
+void world_ask_refused(struct core_world *w, uint32_t peer, struct jd_msg *msg, int error,
+                       const char *part);
 uint32_t world_cancel(struct core_world *w, uint32_t peer, uint32_t handle);
 bool world_take_cancelled(struct core_world *w, uint32_t peer, uint32_t id); // what the reply says
+
+// ---- jobs by their ids ----
+void world_attach(struct core_world *w, uint32_t peer, uint32_t handle, uint64_t job);
+// What is known of the job: a map; see world_number_in() and its like.
+jobd_bytes world_why(struct core_world *w, uint32_t peer, uint64_t job);
+// The state it was in.
+uint64_t world_abort(struct core_world *w, uint32_t peer, const struct jd_abort *abort);
+
+// ---- pools ----
+void world_pool(struct core_world *w, uint32_t peer, const struct jd_pool_create *pool);
+// Creates it, starts its workers and opens the executor on it.
+void world_pool_start(struct core_world *w, uint32_t peer, const struct jd_pool_create *pool,
+                      uint32_t executor);
+struct pool *world_find_pool(const struct core_world *w, const char *name);
+// One page of a listing; the cursor of the next.
+uint64_t world_page(struct core_world *w, uint32_t peer, struct jd_msg *msg, jobd_bytes ret_rows[],
+                    uint32_t *ret_n);
+
+// ---- maps; the key must be there ----
+uint64_t world_number_in(jobd_bytes map, const char *key);
+int64_t world_signed_in(jobd_bytes map, const char *key);
+double world_float_in(jobd_bytes map, const char *key);
+bool world_nil_in(jobd_bytes map, const char *key);
+bool world_text_in(jobd_bytes map, const char *key, const char *part);
 
 // ---- workers ----
 void world_spawned(struct core_world *w, uint32_t worker);
@@ -93,6 +123,9 @@ void world_worker_hello_as(struct core_world *w, uint32_t worker, jobd_bytes tas
 void world_start(struct core_world *w); // until all workers are ready
 struct world_run world_take_run(struct core_world *w);
 void world_result(struct core_world *w, const struct world_run *run, uint64_t run_ns);
+// It failed: JOBD_E_TASK, with this name and text.
+void world_fail(struct core_world *w, const struct world_run *run, const char *name,
+                const char *text);
 void world_result_as(struct core_world *w, uint32_t worker, const struct jd_result *result);
 // The oldest EFFECT_REVOKE, answered; the slot.
 uint8_t world_revoked(struct core_world *w, bool won);
@@ -100,6 +133,17 @@ void world_revoked_all(struct core_world *w, bool won);
 // What a look at the board shows: the run started, or none if NULL.
 void world_board(struct core_world *w, uint32_t worker, uint64_t taken,
                  const struct world_run *started);
+// The same of several, with all that a board says.
+void world_look(struct core_world *w, uint32_t worker, const struct board_view *board);
+struct board_started world_started(const struct world_run *run);
+void world_worker_event(struct core_world *w, uint32_t worker, struct jd_msg *msg);
+// Any request of a worker; its id.
+uint32_t world_worker_request(struct core_world *w, uint32_t worker, struct jd_msg *msg);
+// The reply to it; NULL = none yet.
+const struct jd_msg *world_find_worker_reply(struct core_world *w, uint32_t worker, uint32_t id);
+// The end of a job of its job; NULL = it has not ended.
+const struct jd_job_done *world_find_child_done(struct core_world *w, uint32_t worker,
+                                                uint64_t handle);
 void world_died(struct core_world *w, uint32_t worker, int status, const struct world_run *started);
 void world_tree_gone(struct core_world *w, uint32_t worker);
 // Dies, its tree goes, and it is started anew up to its HELLO.

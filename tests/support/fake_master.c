@@ -17,7 +17,7 @@
 
 extern char **environ;
 
-enum { MAX_ARGS = 16, FIRST_FREE_FD = 10 };
+enum { MAX_ARGS = 16, FIRST_FREE_FD = 20, FIRST_PIPE_FD = 5 };
 
 // Out of the way of the numbers that the worker is given.
 static int high(int fd) {
@@ -37,7 +37,8 @@ static int make_board(struct fake_master *m) {
     return fd;
 }
 
-static void spawn(struct fake_master *m, const char *const *args, const int fds[3]) {
+static void spawn(struct fake_master *m, const char *const *args, const int fds[3],
+                  const struct fake_options *o) {
     const char *argv[MAX_ARGS + 2] = {JOBD_WORKER_PATH};
     for (size_t i = 0; args[i]; i++) {
         JD_ASSERT(i < MAX_ARGS);
@@ -50,13 +51,15 @@ static void spawn(struct fake_master *m, const char *const *args, const int fds[
     posix_spawn_file_actions_adddup2(&fa, fds[2], 2);
     posix_spawn_file_actions_adddup2(&fa, fds[0], 3);
     posix_spawn_file_actions_adddup2(&fa, fds[1], 4);
-    posix_spawn_file_actions_addclosefrom_np(&fa, 5);
+    for (unsigned i = 0; i < o->n_pipes; i++)
+        posix_spawn_file_actions_adddup2(&fa, o->pipes[i], FIRST_PIPE_FD + (int)i);
+    posix_spawn_file_actions_addclosefrom_np(&fa, FIRST_PIPE_FD + (int)o->n_pipes);
     int err = posix_spawn(&m->pid, argv[0], &fa, NULL, (char *const *)(uintptr_t)argv, environ);
     JD_ASSERT(err == 0);
     posix_spawn_file_actions_destroy(&fa);
 }
 
-void fake_spawn(struct fake_master *m, const char *const *args) {
+static void spawn_as(struct fake_master *m, const char *const *args, const struct fake_options *o) {
     int sockets[2], pipes[2];
     *m = (struct fake_master){.max_frame = JD_FRAME_DEFAULT_BYTES};
     jd_buf_init(&m->in, 2 * m->max_frame);
@@ -67,9 +70,13 @@ void fake_spawn(struct fake_master *m, const char *const *args) {
     m->socket = high(sockets[0]);
     m->log = high(pipes[0]);
     const int fds[] = {high(sockets[1]), make_board(m), high(pipes[1])};
-    spawn(m, args, fds);
+    spawn(m, args, fds, o);
     for (size_t i = 0; i < JD_LEN(fds); i++)
         close(fds[i]);
+}
+
+void fake_spawn(struct fake_master *m, const char *const *args) {
+    spawn_as(m, args, &(struct fake_options){0});
 }
 
 // ---- out ----
@@ -200,16 +207,33 @@ static void read_hello(struct fake_master *m) {
     m->said = msg.u.hello;
 }
 
+static size_t add_arg(const char **args, size_t n, const char *arg) {
+    JD_ASSERT(n + 1 < MAX_ARGS);
+    args[n] = arg;
+    return n + 1;
+}
+
 void fake_start(struct fake_master *m, const char *const *plugins) {
-    char parent[16];
+    fake_start_as(m, &(struct fake_options){.plugins = plugins});
+}
+
+void fake_start_as(struct fake_master *m, const struct fake_options *o) {
+    char parent[16], n_pipes[16];
     const char *args[MAX_ARGS] = {"--parent", parent, "--max-frame", "1048576"};
+    size_t n = 4;
     snprintf(parent, sizeof parent, "%d", (int)getpid());
-    for (size_t i = 0, n = 4; plugins && plugins[i]; i++) {
-        JD_ASSERT(n + 3 <= JD_LEN(args));
-        args[n++] = "--plugin";
-        args[n++] = plugins[i];
-    }
-    fake_spawn(m, args);
+    snprintf(n_pipes, sizeof n_pipes, "%u", o->n_pipes);
+    for (size_t i = 0; o->plugins && o->plugins[i]; i++)
+        n = add_arg(args, add_arg(args, n, "--plugin"), o->plugins[i]);
+    if (o->threads)
+        n = add_arg(args, add_arg(args, n, "--threads"), o->threads);
+    if (o->process)
+        n = add_arg(args, n, "--process");
+    if (o->n_pipes)
+        add_arg(args, add_arg(args, n, "--pipes"), n_pipes);
+    spawn_as(m, args, o);
+    for (unsigned i = 0; i < o->n_pipes; i++)
+        close(o->pipes[i]);
     read_hello(m);
     const struct jd_msg ok = {
         .shape = JD_REPLY,
@@ -287,8 +311,12 @@ void fake_free(struct fake_master *m) {
     jd_buf_free(&m->hello);
 }
 
-void fake_stop(struct fake_master *m) {
+void fake_hang_up(struct fake_master *m) {
     JD_ASSERT(shutdown(m->socket, SHUT_WR) == 0);
+}
+
+void fake_stop(struct fake_master *m) {
+    fake_hang_up(m);
     int status = fake_join(m);
     JD_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     fake_free(m);

@@ -26,11 +26,20 @@ struct fake_master {
     struct jd_hello said; // views into it
 };
 
+struct fake_options {
+    const char *const *plugins; // NULL-terminated, or NULL
+    const char *threads;        // NULL = it is not told
+    bool process;
+    const int *pipes; // descriptors that it gets as 5, 6, ...; closed here
+    unsigned n_pipes;
+};
+
 // Starts a worker without waiting for anything. args: NULL-terminated; none of --parent and
 // --max-frame is added.
 void fake_spawn(struct fake_master *m, const char *const *args);
 // Starts a worker with these plugins (NULL-terminated, or NULL) and exchanges HELLO.
 void fake_start(struct fake_master *m, const char *const *plugins);
+void fake_start_as(struct fake_master *m, const struct fake_options *o);
 // Asks for a clean end, insists on exit status 0, frees everything.
 void fake_stop(struct fake_master *m);
 // Frees everything after the worker has been joined.
@@ -63,6 +72,8 @@ bool fake_result_left(struct fake_master *m, struct jd_result *ret);
 void fake_wait_started(struct fake_master *m, unsigned slot, uint64_t seq);
 void fake_wait_taken(struct fake_master *m, uint64_t seq);
 
+// Half-closes: the worker ends when it has done what it was sent.
+void fake_hang_up(struct fake_master *m);
 // Waits for the worker's end; returns its wait status.
 int fake_join(struct fake_master *m);
 // What the worker wrote to its log; text ends with a NUL. After fake_join().

@@ -172,6 +172,16 @@ static int fds(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
     return give_i64(host, ctx, 100 * count_fds() + count_fds_of_child());
 }
 
+// Of the bits that switch denormal numbers off, those that are set in this thread.
+static int no_denormals(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
+    (void)args;
+#ifdef __x86_64__
+    return give_i64(host, ctx, __builtin_ia32_stmxcsr() & 0x8040);
+#else
+    return give_i64(host, ctx, 0);
+#endif
+}
+
 static const jobd_task_def tasks[] = {
     {"drill.mark", mark, 0, "[path, n] -> n * n, after a line in the file"},
     {"drill.mark_again", mark, JOBD_TASK_IDEMPOTENT, "[path, n] -> n * n, the same"},
@@ -182,6 +192,7 @@ static const jobd_task_def tasks[] = {
     {"drill.leave_open", leave_open, 0, "[] -> process id of a child that holds all descriptors"},
     {"drill.bytes", bytes, 0, "[bytes] -> how many"},
     {"drill.bad_result", bad_result, 0, "[] -> two values, which is no result"},
+    {"drill.no_denormals", no_denormals, 0, "[] -> bits of MXCSR; 0 = all numbers are kept"},
     {"drill.fds", fds, 0, "[] -> 100 * descriptors here + descriptors of a program started here"},
 };
 

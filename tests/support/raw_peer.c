@@ -12,7 +12,7 @@
 #include "frame.h"
 #include "support/proc.h"
 
-enum { RAW_BUFFER_BYTES = 128 << 20 };
+enum { RAW_BUFFER_BYTES = 128 << 20, RAW_FDS_MAX = 64 };
 
 int raw_try_connect(struct raw_peer *p, const char *socket_path) {
     struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -103,6 +103,27 @@ bool raw_flush(struct raw_peer *p) {
 bool raw_send(struct raw_peer *p, const struct jd_msg *msg) {
     raw_pack(p, msg);
     return raw_flush(p);
+}
+
+bool raw_send_with_fds(struct raw_peer *p, jobd_bytes bytes, const int *fds, size_t n_fds) {
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(sizeof(int[RAW_FDS_MAX]))];
+    } room = {.bytes = {0}};
+    struct iovec iov = {(void *)(uintptr_t)bytes.data, bytes.len};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = &room,
+                         .msg_controllen = CMSG_SPACE(n_fds * sizeof(int))};
+    struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+    cr_assert_leq(n_fds, RAW_FDS_MAX);
+    *head = (struct cmsghdr){.cmsg_len = CMSG_LEN(n_fds * sizeof(int)),
+                             .cmsg_level = SOL_SOCKET,
+                             .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(head), fds, n_fds * sizeof(int));
+    ssize_t n = sendmsg(p->fd, &msg, MSG_NOSIGNAL);
+    cr_assert(n >= 0 || hung_up(), "sendmsg: %s", strerror(errno));
+    return n >= 0 && raw_send_bytes(p, (const char *)bytes.data + n, bytes.len - (size_t)n);
 }
 
 struct jd_msg raw_hello(void) {

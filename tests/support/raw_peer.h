@@ -35,6 +35,9 @@ void raw_pack(struct raw_peer *p, const struct jd_msg *msg);
 bool raw_flush(struct raw_peer *p);
 bool raw_send(struct raw_peer *p, const struct jd_msg *msg);
 
+// The same for bytes that descriptors go with; they stay the caller's. False: the daemon has hung up.
+bool raw_send_with_fds(struct raw_peer *p, jobd_bytes bytes, const int *fds, size_t n_fds);
+
 struct jd_msg raw_hello(void); // a correct one, with the largest max_frame
 struct jd_msg raw_request(struct raw_peer *p, enum jd_op op); // with a fresh id and an empty body
 // A submit on executor 0 with this handle.

@@ -6,8 +6,8 @@
 
 void scene_set(struct scene *s, unsigned workers, const char *config) {
     int n = snprintf(s->plugins, sizeof s->plugins,
-                     "plugins = %s/plugin_evil.so, %s/plugin_drill.so\n%s", JOBD_PLUGIN_DIR,
-                     JOBD_PLUGIN_DIR, config ? config : "");
+                     "plugins = %s/plugin_evil.so, %s/plugin_drill.so, %s/plugin_nest.so\n%s",
+                     JOBD_PLUGIN_DIR, JOBD_PLUGIN_DIR, JOBD_PLUGIN_DIR, config ? config : "");
     cr_assert_lt((size_t)n, sizeof s->plugins);
     test_daemon_start(&s->d,
                       &(struct test_daemon_options){.workers = workers, .config = s->plugins});
@@ -15,6 +15,12 @@ void scene_set(struct scene *s, unsigned workers, const char *config) {
     test_daemon_wait_workers(s->c.conn, workers);
     tmpdir_join(&s->d.dir, "gate", s->gate, sizeof s->gate);
     tmpdir_join(&s->d.dir, "marks", s->marks, sizeof s->marks);
+}
+
+void scene_use_pool(struct scene *s, const char *pool) {
+    const jobd_executor_options o = {JOBD_OPTIONS(jobd_executor_options), .pool = pool};
+    jobd_executor_free(s->c.ex);
+    cr_assert_eq(jobd_executor_open(s->c.conn, &o, &s->c.ex), 0);
 }
 
 void scene_end(struct scene *s) {

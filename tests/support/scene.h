@@ -1,4 +1,4 @@
-// What most tests of jobs begin with: a daemon with the plugins evil and drill, all workers ready,
+// What most tests of jobs begin with: a daemon with the plugins evil, drill and nest, all workers ready,
 // one client, and a gate for jobs to wait at.
 #ifndef TESTS_SCENE_H
 #define TESTS_SCENE_H
@@ -17,6 +17,8 @@ struct scene {
 
 // config: lines besides, or NULL.
 void scene_set(struct scene *s, unsigned workers, const char *config);
+// From now on its client submits to this pool.
+void scene_use_pool(struct scene *s, const char *pool);
 // Stops it in good order and frees everything.
 void scene_end(struct scene *s);
 

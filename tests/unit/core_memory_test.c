@@ -129,7 +129,8 @@ static int submit_once(void) {
 
 Test(core_memory, at_submit) {
     struct poor_step p = {with_executor, submit_once};
-    cr_expect_eq(refusals_of(&p), 11u, "record, arguments, side, handle, lane, id, and five directories");
+    cr_expect_eq(refusals_of(&p), 11u,
+                 "record, arguments, side, handle, lane, id, and five directories");
 }
 
 static void before_the_first_worker(void) {

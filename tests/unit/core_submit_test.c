@@ -361,7 +361,8 @@ static int close_error(uint32_t executor) {
 Test(core_submit, executors) {
     begin();
     cr_expect_eq(open_error(WORLD_EXECUTOR, "default", "open already"), JOBD_E_STATE);
-    cr_expect_eq(open_error(0, "gpu", "there is no pool 'gpu'; there are 'default', 'threads'"), JOBD_E_NOENT);
+    cr_expect_eq(open_error(0, "gpu", "there is no pool 'gpu'; there are 'default', 'threads'"),
+                 JOBD_E_NOENT);
     cr_expect_eq(open_error(0, "\x1b[2J", "there is no pool ''"), JOBD_E_NOENT);
     cr_expect_eq(open_error(0, "default", ""), 0);
     cr_expect_eq(open_error(JD_EXECUTORS_MAX, "default", ""), 0);

@@ -13,12 +13,14 @@
 
 static struct rng rng;
 
+static const struct jd_expr_scope of_x = {.x = true};
+
 static double value_of(const char *text) {
     struct jd_expr e;
     struct jd_expr_error err;
-    int r = jd_expr_parse(jd_text(text), &e, &err);
+    int r = jd_expr_parse(jd_text(text), NULL, &e, &err);
     cr_assert(r == 0, "%s: %s", text, err.text);
-    return jd_expr_eval(&e);
+    return jd_expr_eval(&e, 0);
 }
 
 // Equal as a program sees it: the sign of zero counts, NaN is NaN.
@@ -115,6 +117,163 @@ Test(expr, operators) {
     expect_values(cases, JD_LEN(cases));
 }
 
+Test(expr, comparisons_and_logic) {
+    const struct known cases[] = {
+        {"1 < 2", 1},
+        {"2 < 1", 0},
+        {"1 < 1", 0},
+        {"1 <= 1", 1},
+        {"2 > 1", 1},
+        {"1 > 1", 0},
+        {"1 >= 2", 0},
+        {"1 == 1.0", 1},
+        {"1 != 1", 0},
+        {"-0 == 0", 1},
+        {"nan == nan", 0},
+        {"nan != nan", 1},
+        {"nan < 1", 0},
+        {"1 && 2", 1},
+        {"1 && 0", 0},
+        {"0 || 3", 1},
+        {"0 || 0", 0},
+        {"!0", 1},
+        {"!5", 0},
+        {"!!5", 1},
+        {"nan && 1", 1},
+        {"!nan", 0},
+        {"1 || 0 && 0", 1},
+        {"(1 || 0) && 0", 0},
+        {"0 < 1 && 1 < 2", 1},
+        {"1 + 1 == 2", 1},
+        {"!1 == 0", 1},
+        {"!0 + 1", 2},
+        {"-1 < 0", 1},
+        {"(2^3 > 7) == 1", 1},
+        {"2^!0", 2},
+        {"1<2", 1},
+        {"1<-2", 0},
+        {"1<=-2||3>2", 1},
+    };
+    expect_values(cases, JD_LEN(cases));
+}
+
+Test(expr, functions_of_more_than_one_argument) {
+    const struct known cases[] = {
+        {"min(1, 2)", 1},
+        {"max(1, 2)", 2},
+        {"min(2, 1)", 1},
+        {"max(2, 1)", 2},
+        {"min(nan, 1)", NAN},
+        {"min(1, nan)", NAN},
+        {"max(nan, 1)", NAN},
+        {"max(1, nan)", NAN},
+        {"min(-inf, inf)", -INFINITY},
+        {"pow(2, 10)", 1024},
+        {"hypot(3, 4)", 5},
+        {"atan2(0, -1)", M_PI},
+        {"fmod(7.5, 2)", 1.5},
+        {"fmod(-7.5, 2)", -1.5},
+        {"copysign(3, -0)", -3},
+        {"abs(-3)", 3},
+        {"ln(1)", 0},
+        {"if(1, 2, 3)", 2},
+        {"if(0, 2, 3)", 3},
+        {"if(-0, 2, 3)", 3},
+        {"if(nan, 2, 3)", 2},
+        {"if(1, 2, 1/0)", 2},
+        {"max(1+1, 2*(3-1))", 4},
+        {"-min(1, 2)^2", -1},
+        {"max(min(1, 5), if(2 > 1, 3, 4))", 3},
+        {"min ( 1\n, 2 )", 1},
+    };
+    expect_values(cases, JD_LEN(cases));
+}
+
+static double value_at(const char *text, const struct jd_expr_scope *scope, double x) {
+    struct jd_expr e;
+    struct jd_expr_error err;
+    int r = jd_expr_parse(jd_text(text), scope, &e, &err);
+    cr_assert(r == 0, "%s: %s", text, err.text);
+    return jd_expr_eval(&e, x);
+}
+
+Test(expr, the_variable) {
+    cr_expect(value_at("x", &of_x, 42) == 42);
+    cr_expect(value_at("x^2-x", &of_x, 3) == 6);
+    cr_expect(value_at("exp(-x^2)*cos(3*x)", &of_x, 0) == 1);
+    cr_expect(value_at("if(x == 0, 1, sin(x)/x)", &of_x, 0) == 1);
+    cr_expect(isnan(value_at("sin(x)/x", &of_x, 0)));
+    cr_expect(isnan(value_at("x*0", &of_x, INFINITY)));
+    cr_expect(value_at("(x < 1) - (x > 1)", &of_x, 0.5) == 1);
+}
+
+Test(expr, parameters) {
+    static const struct jd_expr_param params[] = {
+        {{"k", 1}, 3}, {{"x0", 2}, -1}, {{"_a_b", 4}, INFINITY}, {{"sine", 4}, 0.5}};
+    static const struct jd_expr_scope scope = {true, params, JD_LEN(params)};
+    static const struct jd_expr_scope constant = {false, params, JD_LEN(params)};
+    struct jd_expr e;
+    struct jd_expr_error err;
+    cr_expect(value_at("k*x + x0", &scope, 2) == 5);
+    cr_expect(value_at("sine + 1/_a_b", &scope, 2) == 0.5);
+    cr_expect(value_at("k^2", &constant, 2) == 9);
+    cr_expect(jd_expr_parse(jd_text("k*x0*k1"), &scope, &e, &err) == JOBD_E_INVAL);
+    cr_expect_str_eq(err.text, "column 6: unknown name 'k1', did you mean 'k'?");
+    cr_expect(jd_expr_parse(jd_text("2*sina"), &scope, &e, &err) == JOBD_E_INVAL);
+    cr_expect_str_eq(err.text, "column 3: unknown name 'sina', did you mean 'sine'?");
+    cr_expect(jd_expr_parse(jd_text("k*x"), &constant, &e, &err) == JOBD_E_INVAL);
+    cr_expect_str_eq(err.text, "column 3: unknown name 'x', did you mean 'x0'?");
+}
+
+static void expect_bad_params(const struct jd_expr_param *params, size_t n, int code,
+                              const char *sentence) {
+    struct jd_expr_scope scope = {true, params, n};
+    struct jd_expr e;
+    struct jd_expr_error err = {.column = 99};
+    cr_expect(jd_expr_parse(jd_text("1"), &scope, &e, &err) == code);
+    cr_expect(err.column == 0);
+    cr_expect_str_eq(err.text, sentence);
+}
+
+Test(expr, names_that_are_taken_or_no_names) {
+    static const char long_name[] = "abcdefghijklmnopqrstuvwxyzabcdefg";
+    static const struct {
+        const char *name, *sentence;
+    } cases[] = {
+        {"x", "a parameter cannot be called 'x': this is the variable"},
+        {"pi", "a parameter cannot be called 'pi': this is a constant"},
+        {"sin", "a parameter cannot be called 'sin': this is a function"},
+        {"if", "a parameter cannot be called 'if': this is a function"},
+        {"", "a parameter cannot be called '': this is no name: it takes a-z, 0-9 and _, and no "
+             "digit first"},
+        {"2a", "a parameter cannot be called '2a': this is no name: it takes a-z, 0-9 and _, and "
+               "no digit first"},
+        {"K", "a parameter cannot be called 'K': this is no name: it takes a-z, 0-9 and _, and no "
+              "digit first"},
+        {"a\n", "a parameter cannot be called 'a?': this is no name: it takes a-z, 0-9 and _, and "
+                "no digit first"},
+        {long_name, "a parameter cannot be called 'abcdefghijklmnopqrstuvwxyzabcdef': this is too "
+                    "long for a name"},
+    };
+    for (size_t i = 0; i < JD_LEN(cases); i++) {
+        struct jd_expr_param params[] = {{{"b", 1}, 0}, {jd_text(cases[i].name), 1}};
+        expect_bad_params(params, 2, JOBD_E_INVAL, cases[i].sentence);
+    }
+    struct jd_expr_param twice[] = {{{"b", 1}, 0}, {{"b", 1}, 1}};
+    expect_bad_params(twice, 2, JOBD_E_INVAL,
+                      "a parameter cannot be called 'b': this is given twice");
+}
+
+Test(expr, limit_of_parameters) {
+    struct jd_expr_param params[JD_EXPR_PARAMS_MAX + 1];
+    static const char names[] = "abcdfghijklmnopqr"; // e is taken
+    for (size_t i = 0; i < JD_LEN(params); i++)
+        params[i] = (struct jd_expr_param){{&names[i], 1}, 1};
+    struct jd_expr_scope scope = {false, params, JD_EXPR_PARAMS_MAX};
+    cr_expect(value_at("a+b+q", &scope, 0) == 3);
+    expect_bad_params(params, JD_EXPR_PARAMS_MAX + 1, JOBD_E_LIMIT, "more than 16 parameters");
+}
+
 Test(expr, white_space_is_free_between_tokens) {
     static const struct known cases[] = {
         {" 1 ", 1}, {"\t1\n+\r2 ", 3}, {" - ( 2 ) ", -2}, {"sqrt\n( 4 )", 2}, {"2 ^ - 1", 0.5},
@@ -132,8 +291,8 @@ Test(expr, the_point_is_a_point_in_every_locale) {
 
 Test(expr, text_needs_no_terminator) {
     struct jd_expr e;
-    cr_assert(jd_expr_parse((jobd_bytes){"1+23", 3}, &e, NULL) == 0);
-    cr_expect(jd_expr_eval(&e) == 3);
+    cr_assert(jd_expr_parse((jobd_bytes){"1+23", 3}, NULL, &e, NULL) == 0);
+    cr_expect(jd_expr_eval(&e, 0) == 3);
 }
 
 static void expect_error(const char *text, size_t column, const char *sentence) {
@@ -141,10 +300,11 @@ static void expect_error(const char *text, size_t column, const char *sentence) 
     struct jd_expr_error err = {.column = 0};
     char whole[JD_EXPR_ERROR_MAX + 32];
     snprintf(whole, sizeof whole, "column %zu: %s", column, sentence);
-    cr_expect(jd_expr_parse(jd_text(text), &e, &err) == JOBD_E_INVAL, "%s is refused", text);
+    cr_expect(jd_expr_parse(jd_text(text), NULL, &e, &err) == JOBD_E_INVAL, "%s is refused", text);
     cr_expect(err.column == column && strcmp(err.text, whole) == 0, "%s: %zu, %s", text, err.column,
               err.text);
-    cr_expect(jd_expr_parse(jd_text(text), &e, NULL) == JOBD_E_INVAL, "without a place for it");
+    cr_expect(jd_expr_parse(jd_text(text), NULL, &e, NULL) == JOBD_E_INVAL,
+              "without a place for it");
 }
 
 Test(expr, errors_name_column_and_cause) {
@@ -189,7 +349,25 @@ Test(expr, errors_name_column_and_cause) {
         {"x", 1, "unknown name 'x'"},
         {"3*foobar+1", 3, "unknown name 'foobar'"},
         {"_", 1, "unknown name '_'"},
-        {"atan2(1,2)", 1, "unknown name 'atan2', did you mean 'atan'?"},
+        {"atan3(1,2)", 1, "unknown name 'atan3', did you mean 'atan'?"},
+        {"hipot(1,2)", 1, "unknown name 'hipot', did you mean 'hypot'?"},
+        {"atan2(1)", 8, "expected ',' and argument 2 of 'atan2', found ')'"},
+        {"if(1, 2)", 8, "expected ',' and argument 3 of 'if', found ')'"},
+        {"sin(1,2)", 6, "'sin' takes 1 argument"},
+        {"max(1,(2),3)", 10, "'max' takes 2 arguments"},
+        {"max(1", 6, "expected ')' for the '(' at column 4, found the end"},
+        {"max(,1)", 5, "expected a number, found ','"},
+        {"max(1,)", 7, "expected a number, found ')'"},
+        {"(1,2)", 3, "expected an operator, found ','"},
+        {"max((1,2))", 7, "expected an operator, found ','"},
+        {"1 = 2", 3, "expected an operator, found '=', did you mean '=='?"},
+        {"1 & 2", 3, "expected an operator, found '&', did you mean '&&'?"},
+        {"1 | 2", 3, "expected an operator, found '|', did you mean '||'?"},
+        {"1 =< 2", 3, "expected an operator, found '=', did you mean '=='?"},
+        {"1 < = 2", 5, "expected a number, found '='"},
+        {"1 ! 2", 3, "expected an operator, found '!'"},
+        {"0 < 1 < 2", 7, "comparisons do not chain: write 'a < b && b < c'"},
+        {"1 == 1+1 != 3", 10, "comparisons do not chain: write 'a < b && b < c'"},
         {"1 \xcf\x80", 3, "expected an operator, found byte 0xCF"},
         {"\x01", 1, "expected a number, found byte 0x01"},
     };
@@ -200,16 +378,16 @@ Test(expr, errors_name_column_and_cause) {
 Test(expr, a_zero_byte_is_not_the_end) {
     struct jd_expr e;
     struct jd_expr_error err;
-    cr_expect(jd_expr_parse((jobd_bytes){"1\0+1", 4}, &e, &err) == JOBD_E_INVAL);
+    cr_expect(jd_expr_parse((jobd_bytes){"1\0+1", 4}, NULL, &e, &err) == JOBD_E_INVAL);
     cr_expect_str_eq(err.text, "column 2: expected an operator, found byte 0x00");
-    cr_expect(jd_expr_parse((jobd_bytes){NULL, 0}, &e, &err) == JOBD_E_INVAL);
+    cr_expect(jd_expr_parse((jobd_bytes){NULL, 0}, NULL, &e, &err) == JOBD_E_INVAL);
 }
 
 Test(expr, nothing_is_written_where_nothing_is_promised) {
     struct jd_expr e = {.n_ops = 77};
     struct jd_expr_error err = {.column = 99};
-    cr_expect(jd_expr_parse(jd_text("1+"), &e, NULL) == JOBD_E_INVAL && e.n_ops == 77);
-    cr_expect(jd_expr_parse(jd_text("1+1"), &e, &err) == 0 && err.column == 99);
+    cr_expect(jd_expr_parse(jd_text("1+"), NULL, &e, NULL) == JOBD_E_INVAL && e.n_ops == 77);
+    cr_expect(jd_expr_parse(jd_text("1+1"), NULL, &e, &err) == 0 && err.column == 99);
 }
 
 // before, then n times unit, then after.
@@ -224,20 +402,21 @@ static jobd_bytes repeat(char *out, const char *before, const char *unit, size_t
 static void expect_limit(jobd_bytes text, size_t column, const char *sentence) {
     struct jd_expr e;
     struct jd_expr_error err = {.column = 0};
-    cr_expect(jd_expr_parse(text, &e, &err) == JOBD_E_LIMIT);
+    cr_expect(jd_expr_parse(text, &of_x, &e, &err) == JOBD_E_LIMIT);
     cr_expect(err.column == column && strstr(err.text, sentence), "%zu %s", err.column, err.text);
 }
 
 Test(expr, limit_of_length) {
     char text[JD_EXPR_TEXT_MAX + 2];
     struct jd_expr e;
-    cr_assert(jd_expr_parse(repeat(text, "", "0", JD_EXPR_TEXT_MAX - 1, "7"), &e, NULL) == 0);
-    cr_expect(jd_expr_eval(&e) == 7);
-    cr_assert(jd_expr_parse(repeat(text, "", "9", JD_EXPR_TEXT_MAX - 5, "e-999"), &e, NULL) == 0);
-    cr_expect(jd_expr_eval(&e) == 1e20);
-    cr_assert(jd_expr_parse(repeat(text, "0.", "0", JD_EXPR_TEXT_MAX - 8, "1e1017"), &e, NULL) ==
+    cr_assert(jd_expr_parse(repeat(text, "", "0", JD_EXPR_TEXT_MAX - 1, "7"), NULL, &e, NULL) == 0);
+    cr_expect(jd_expr_eval(&e, 0) == 7);
+    cr_assert(jd_expr_parse(repeat(text, "", "9", JD_EXPR_TEXT_MAX - 5, "e-999"), NULL, &e, NULL) ==
               0);
-    cr_expect(jd_expr_eval(&e) == 1);
+    cr_expect(jd_expr_eval(&e, 0) == 1e20);
+    cr_assert(jd_expr_parse(repeat(text, "0.", "0", JD_EXPR_TEXT_MAX - 8, "1e1017"), NULL, &e,
+                            NULL) == 0);
+    cr_expect(jd_expr_eval(&e, 0) == 1);
     expect_limit(repeat(text, "", " ", JD_EXPR_TEXT_MAX, "1"), JD_EXPR_TEXT_MAX + 1,
                  "longer than 1024 bytes");
 }
@@ -247,10 +426,10 @@ Test(expr, limit_of_depth) {
     char text[JD_EXPR_TEXT_MAX + 2], closing[JD_EXPR_DEPTH_MAX + 2];
     struct jd_expr e;
     repeat(closing, "1", ")", n, "");
-    cr_assert(jd_expr_parse(repeat(text, "", "(", n, closing), &e, NULL) == 0);
-    cr_expect(jd_expr_eval(&e) == 1);
-    cr_assert(jd_expr_parse(repeat(text, "", "-", n, "1"), &e, NULL) == 0);
-    cr_expect(jd_expr_eval(&e) == 1);
+    cr_assert(jd_expr_parse(repeat(text, "", "(", n, closing), NULL, &e, NULL) == 0);
+    cr_expect(jd_expr_eval(&e, 0) == 1);
+    cr_assert(jd_expr_parse(repeat(text, "", "-", n, "1"), NULL, &e, NULL) == 0);
+    cr_expect(jd_expr_eval(&e, 0) == 1);
     expect_limit(repeat(text, "", "(", n + 1, closing), n + 1, "nested deeper than 64");
     expect_limit(repeat(text, "", "-", n + 1, "1"), n + 1, "nested deeper than 64");
     expect_limit(repeat(text, "", "sin(", n + 1, closing), 4 * (n + 1), "nested deeper than 64");
@@ -260,12 +439,21 @@ Test(expr, limit_of_depth) {
 Test(expr, limit_of_operations) {
     char text[JD_EXPR_TEXT_MAX + 2];
     struct jd_expr e;
-    // n additions are 2n + 1 operations; with a sign they are 2n + 2.
+    // n additions to x are 2n + 1 operations; with a sign they are 2n + 2.
     const size_t n = JD_EXPR_OPS_MAX / 2 - 1;
-    cr_assert(jd_expr_parse(repeat(text, "-1", "+1", n, ""), &e, NULL) == 0);
-    cr_expect(e.n_ops == JD_EXPR_OPS_MAX && jd_expr_eval(&e) == (double)n - 1);
-    expect_limit(repeat(text, "-1", "+1", n + 1, ""), 2 * n + 4,
+    cr_assert(jd_expr_parse(repeat(text, "-x", "+x", n, ""), &of_x, &e, NULL) == 0);
+    cr_expect(e.n_ops == JD_EXPR_OPS_MAX && jd_expr_eval(&e, 1) == (double)n - 1);
+    expect_limit(repeat(text, "-x", "+x", n + 1, ""), 2 * n + 4,
                  "more than 128 numbers and operations");
+}
+
+Test(expr, constants_are_computed_while_parsing) {
+    char text[JD_EXPR_TEXT_MAX + 2];
+    struct jd_expr e;
+    cr_assert(jd_expr_parse(repeat(text, "1", "+1", 500, ""), NULL, &e, NULL) == 0);
+    cr_expect(e.n_ops == 1 && jd_expr_eval(&e, NAN) == 501);
+    cr_assert(jd_expr_parse(jd_text("if(1 < 2, sin(pi/2), 0)*x^(1+1)"), &of_x, &e, NULL) == 0);
+    cr_expect(e.n_ops == 5 && jd_expr_eval(&e, 3) == 9);
 }
 
 // The deepest stack of values that fits: every operator waits for its right side.
@@ -274,8 +462,13 @@ Test(expr, the_deepest_program_runs) {
     struct jd_expr e;
     const size_t n = JD_EXPR_OPS_MAX / 2 - 1;
     cr_assert(n < JD_EXPR_DEPTH_MAX);
-    cr_assert(jd_expr_parse(repeat(text, "2", "^1", n, ""), &e, NULL) == 0);
-    cr_expect(jd_expr_eval(&e) == 2);
+    cr_assert(jd_expr_parse(repeat(text, "x", "^x", n, ""), &of_x, &e, NULL) == 0);
+    cr_expect(jd_expr_eval(&e, 1) == 1);
+    // With functions more values may wait than parentheses.
+    char closing[64];
+    repeat(closing, "x", ")", 40, "");
+    cr_assert(jd_expr_parse(repeat(text, "", "if(x,x,", 40, closing), &of_x, &e, NULL) == 0);
+    cr_expect(jd_expr_eval(&e, 7) == 7 && isnan(jd_expr_eval(&e, NAN)));
 }
 
 // Any double that is printed is read back, in decimal and in hexadecimal.
@@ -398,11 +591,11 @@ Test(expr, random_expressions_have_the_value_c_gives_them) {
         double expected = write_sum(&w, 2);
         struct jd_expr e;
         struct jd_expr_error err;
-        int r = jd_expr_parse((jobd_bytes){w.text, w.len}, &e, &err);
+        int r = jd_expr_parse((jobd_bytes){w.text, w.len}, NULL, &e, &err);
         cr_assert(r == 0 || r == JOBD_E_LIMIT, "%s: %s", w.text, err.text);
         if (r == 0)
-            cr_assert(same(jd_expr_eval(&e), expected), "%s = %.17g, not %.17g", w.text,
-                      jd_expr_eval(&e), expected);
+            cr_assert(same(jd_expr_eval(&e, 0), expected), "%s = %.17g, not %.17g", w.text,
+                      jd_expr_eval(&e, 0), expected);
         n_parsed += r == 0;
     }
     cr_expect(n_parsed > 10000);
@@ -411,7 +604,7 @@ Test(expr, random_expressions_have_the_value_c_gives_them) {
 // Bytes at random are refused inside the text or one past it, or they have a value.
 Test(expr, random_text_is_answered) {
     rng = rng_begin("expr");
-    static const char alphabet[] = "0123456789.+-*/^()  epixn_\t";
+    static const char alphabet[] = "0123456789.+-*/^()  epixn_\t<>=!&|,min";
     for (int round = 0; round < 100000; round++) {
         char text[40];
         size_t n = rng_below(&rng, sizeof text + 1);
@@ -420,10 +613,10 @@ Test(expr, random_text_is_answered) {
                                           : (char)rng_u64(&rng);
         struct jd_expr e;
         struct jd_expr_error err = {.column = 0};
-        int r = jd_expr_parse((jobd_bytes){text, n}, &e, &err);
+        int r = jd_expr_parse((jobd_bytes){text, n}, &of_x, &e, &err);
         cr_assert(r == 0 || (r == JOBD_E_INVAL && err.column >= 1 && err.column <= n + 1),
                   "%.*s: column %zu", (int)n, text, err.column);
         if (r == 0)
-            jd_expr_eval(&e);
+            jd_expr_eval(&e, 0);
     }
 }

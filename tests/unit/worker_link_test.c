@@ -181,6 +181,39 @@ Test(link, reads_frames_of_any_size_to_the_limit) {
     close_pair(&l, fd);
 }
 
+Test(link, messages_that_are_held_outlive_what_comes_after_them) {
+    struct link l;
+    struct jd_buf out, held = {0};
+    struct jd_msg first, msg;
+    int fd = open_pair(&l);
+    jd_buf_init(&out, 1000);
+    for (uint64_t seq = 1; seq <= 2; seq++) {
+        const struct jd_msg run = {.shape = JD_EVENT,
+                                   .op = JD_OP_RUN,
+                                   .u.run = {.seq = seq, .args = jd_text(seq == 1 ? "a" : "b")}};
+        cr_assert_eq(jd_msg_pack(&out, MAX_FRAME, &run), 0);
+    }
+    size_t n = jd_buf_used(&out), n_most = n - 3; // the second is not whole yet
+    cr_assert_eq(send(fd, out.data, n_most, 0), (ssize_t)n_most);
+    cr_assert_eq(link_wait(&l, -1, -1), 1);
+    cr_assert_eq(link_fill(&l), 0);
+    cr_assert_eq(link_next(&l, &first), 1);
+    cr_assert_eq(link_next(&l, &msg), 0);
+    cr_assert_eq(link_hold(&l, &held), 0);
+    cr_expect_eq(link_wait(&l, -1, 0), 0);
+    cr_assert_eq(send(fd, out.data + n_most, n - n_most, 0), (ssize_t)(n - n_most));
+    cr_assert_eq(link_fill(&l), 0);
+    cr_assert_eq(link_next(&l, &msg), 1);
+    cr_expect(msg.u.run.seq == 2 && *(const char *)msg.u.run.args.data == 'b');
+    cr_expect(first.u.run.seq == 1 && *(const char *)first.u.run.args.data == 'a');
+    link_put_back(&l);
+    cr_assert_eq(link_next(&l, &msg), 1);
+    cr_expect_eq(msg.u.run.seq, 2u);
+    jd_buf_free(&held);
+    jd_buf_free(&out);
+    close_pair(&l, fd);
+}
+
 Test(link, the_end_of_the_stream_is_closed) {
     struct link l;
     jobd_error why;

@@ -77,10 +77,10 @@ Test(registry, another_abi_is_refused_with_both_versions) {
     struct registry r = {0};
     jobd_task_module m = module_of(two, 2);
     m.abi_major = 2;
-    expect_refused(&r, &m, JOBD_E_VERSION, "built for task ABI 2.0, this worker speaks 1.0");
+    expect_refused(&r, &m, JOBD_E_VERSION, "built for task ABI 2.1, this worker speaks 1.1");
     m.abi_major = 1;
     m.abi_minor = 9;
-    expect_refused(&r, &m, JOBD_E_VERSION, "built for task ABI 1.9, this worker speaks 1.0");
+    expect_refused(&r, &m, JOBD_E_VERSION, "built for task ABI 1.9, this worker speaks 1.1");
     m.abi_minor = 0;
     m.struct_size = 16;
     expect_refused(&r, &m, JOBD_E_VERSION, "16 bytes");

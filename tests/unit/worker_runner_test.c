@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -86,6 +85,7 @@ Test(worker, says_hello_with_its_tasks_in_registry_order) {
     cr_expect_eq(fake_task(&m, "integrate"), 2u);
     cr_expect_eq(fake_task(&m, "countdown"), 3u);
     cr_expect_eq(fake_task(&m, "sleep"), 4u);
+    cr_expect_eq(fake_task(&m, "exec"), 5u);
     fake_stop(&m);
 }
 
@@ -347,7 +347,7 @@ Test(worker, runs_the_initializer_before_its_first_job) {
     fake_send(&m);
     struct jd_result r = fake_result(&m);
     cr_expect(r.value.len == 1 && *(const char *)r.value.data == 42);
-    cr_assert_eq(shutdown(m.socket, SHUT_WR), 0);
+    fake_hang_up(&m);
     expect_exit(&m, 0, "event=task.log text=\"initializing\"");
 }
 

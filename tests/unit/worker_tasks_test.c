@@ -3,8 +3,12 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <xmmintrin.h>
+#endif
 
 #include "guard.h"
+#include "kernels/isa.h"
 #include "mem.h"
 #include "tasks/tasks.h"
 
@@ -165,24 +169,97 @@ static int integrate(const char *f, double from, double to, uint64_t n, const ch
     return task_integrate(&host, &c, args());
 }
 
+// All arguments: cos over [0, 1] in 1,000 steps.
+static int integrate_by(const char *kernel, const char *rule, const char *isa, uint64_t edges) {
+    jobd_args_reset(a);
+    jobd_args_array(a, 8);
+    jobd_args_str(a, "cos");
+    jobd_args_f64(a, 0);
+    jobd_args_f64(a, 1);
+    jobd_args_u64(a, 1000);
+    jobd_args_str(a, kernel);
+    jobd_args_str(a, rule);
+    jobd_args_str(a, isa);
+    jobd_args_u64(a, edges);
+    return task_integrate(&host, &c, args());
+}
+
+struct integrated {
+    double value;
+    uint64_t n, n_evaluations;
+    jobd_bytes kernel, rule, isa;
+};
+
+static struct integrated integrated(void) {
+    struct integrated got;
+    jobd_reader r = value();
+    uint32_t n_values;
+    jobd_read_array(&r, &n_values);
+    jobd_read_f64(&r, &got.value);
+    jobd_read_u64(&r, &got.n);
+    jobd_read_str(&r, &got.kernel);
+    jobd_read_str(&r, &got.rule);
+    jobd_read_str(&r, &got.isa);
+    jobd_read_u64(&r, &got.n_evaluations);
+    cr_assert(r.err == 0 && n_values == 6 && r.pos == r.end);
+    return got;
+}
+
+static bool is_text(jobd_bytes got, const char *text) {
+    return got.len == strlen(text) && memcmp(got.data, text, got.len) == 0;
+}
+
 Test(tasks, integrate_gives_the_golden_value_and_says_how) {
     const double pi_2 = 1.5707963267948966;
     cr_assert_eq(integrate("cos", 0, pi_2, 1000, "portable"), 0);
-    jobd_reader r = value();
-    uint32_t n_values;
-    uint64_t n;
-    double v;
-    jobd_bytes kernel;
-    jobd_read_array(&r, &n_values);
-    jobd_read_f64(&r, &v);
-    jobd_read_u64(&r, &n);
-    jobd_read_str(&r, &kernel);
-    cr_assert_eq(r.err, 0);
-    cr_expect_eq(v, 1.0007851925466296);
-    cr_expect_eq(n, 1000u);
-    cr_expect(kernel.len == 8 && memcmp(kernel.data, "portable", 8) == 0);
+    struct integrated got = integrated();
+    cr_expect_eq(got.value, 1.0007851925466296);
+    cr_expect(got.n == 1000 && got.n_evaluations == 1000);
+    cr_expect(is_text(got.kernel, "portable") && is_text(got.rule, "left") && got.isa.len == 0);
     cr_expect_eq(c.fraction, 1.0);
 }
+
+Test(tasks, integrate_runs_the_fast_kernel_at_the_level_asked_for) {
+    for (int isa = 0; isa < JD_ISAS; isa++) {
+        const char *name = jd_isa_name((enum jd_isa)isa);
+        if (!jd_isa_available((enum jd_isa)isa)) {
+            expect_failed(integrate_by("fast", "left", name, 3), "no_isa", " baseline");
+            continue;
+        }
+        cr_assert_eq(integrate_by("fast", "left", name, 3), 0);
+        struct integrated got = integrated();
+        cr_expect(is_text(got.kernel, "fast") && is_text(got.isa, name));
+        // The left sum is above the integral by about half a step's fall.
+        cr_expect(fabs(got.value - sin(1.0) - (1 - cos(1.0)) / 2000) < 1e-7, "%.17g", got.value);
+    }
+    cr_assert_eq(integrate_by("fast", "left", "", 3), 0);
+    cr_expect(is_text(integrated().isa, jd_isa_name(jd_isa_best())));
+}
+
+Test(tasks, integrate_knows_rules_and_edges) {
+    cr_assert_eq(integrate_by("portable", "gauss", "", 3), 0);
+    struct integrated got = integrated();
+    cr_expect(fabs(got.value - sin(1.0)) < 1e-14 && got.n_evaluations == 4000);
+    cr_expect(is_text(got.rule, "gauss"));
+    cr_assert_eq(integrate_by("fast", "trapezoid", "", 3), 0);
+    double both = integrated().value;
+    cr_expect_eq(integrated().n_evaluations, 1001u);
+    cr_assert_eq(integrate_by("fast", "trapezoid", "", 0), 0);
+    // An inner part counts its start in full and leaves its end to the next.
+    cr_expect(fabs(integrated().value - both - (1 - cos(1.0)) / 2000) < 1e-15);
+    cr_expect_eq(integrated().n_evaluations, 1000u);
+}
+
+#ifdef __x86_64__
+Test(tasks, integrate_leaves_the_floating_point_unit_as_it_was) {
+    enum { FLUSH_TO_ZERO = 0x8000, DENORMALS_ARE_ZERO = 0x40, ALL_BUT_FLAGS = 0xffc0 };
+    unsigned before = _mm_getcsr();
+    cr_expect_eq(before & (FLUSH_TO_ZERO | DENORMALS_ARE_ZERO), 0u);
+    cr_assert_eq(integrate_by("fast", "simpson", "", 3), 0);
+    cr_assert_eq(integrate("exp", -750, -700, 1000, "fast"), 0);
+    cr_expect_eq((_mm_getcsr() ^ before) & ALL_BUT_FLAGS, 0u);
+}
+#endif
 
 Test(tasks, integrate_in_blocks_has_the_bits_of_one_loop) {
     const uint64_t n = 300000;
@@ -205,7 +282,10 @@ Test(tasks, integrate_says_what_is_wrong) {
     expect_failed(integrate("cos", -1e308, 1e308, 1, NULL), "bad_args", "distance");
     expect_failed(integrate("cosh2", 0, 1, 1, NULL), "no_function", "did you mean \"cosh\"?");
     expect_failed(integrate("\n\"", 0, 1, 1, NULL), "no_function", "libm");
-    expect_failed(integrate("cos", 0, 1, 1, "fats"), "no_kernel", "\"portable\"");
+    expect_failed(integrate("cos", 0, 1, 1, "fats"), "no_kernel", "there are portable fast");
+    expect_failed(integrate_by("fast", "right", "", 3), "no_rule", " trapezoid simpson gauss");
+    expect_failed(integrate_by("fast", "left", "avx3", 3), "no_isa", "\"avx3\"");
+    expect_failed(integrate_by("fast", "left", "", 4), "bad_args", "edges");
     jobd_args_reset(a);
     jobd_args_array(a, 1);
     jobd_args_str(a, "cos");
@@ -214,10 +294,14 @@ Test(tasks, integrate_says_what_is_wrong) {
 }
 
 Test(tasks, integrate_stops_between_blocks) {
-    c.cancel_after = 3;
-    cr_expect_eq(integrate("cos", 0, 1, UINT64_C(1) << 53, NULL), JOBD_E_CANCELLED);
-    cr_expect_eq(c.n_value, 0u);
-    cr_expect_eq(c.n_looks, 3u);
+    static const char *const kernels[] = {"portable", "fast"};
+    for (size_t i = 0; i < JD_LEN(kernels); i++) {
+        c.cancel_after = 3;
+        c.n_looks = 0;
+        cr_expect_eq(integrate("cos", 0, 1, UINT64_C(1) << 53, kernels[i]), JOBD_E_CANCELLED);
+        cr_expect_eq(c.n_value, 0u);
+        cr_expect_eq(c.n_looks, 3u);
+    }
 }
 
 static int countdown(uint64_t n) {

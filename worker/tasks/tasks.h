@@ -1,4 +1,5 @@
-// The tasks every worker has. They use nothing but the plugin ABI (jobd/task.h) and common.
+// The tasks every worker has. But for exec they use nothing but the plugin ABI (jobd/task.h) and
+// common.
 #ifndef WORKER_TASKS_H
 #define WORKER_TASKS_H
 
@@ -11,8 +12,10 @@ extern const jobd_task_module tasks_builtin;
 int task_echo(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args);
 int task_ping(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args);
 int task_integrate(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args);
+int task_quad(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args);
 int task_countdown(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args);
 int task_sleep(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args);
+int task_exec(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args);
 
 // ---- for the tasks themselves ----
 

@@ -250,10 +250,11 @@ JOBD_API int jobd_executor_open(jobd_conn *conn, const jobd_executor_options *op
 JOBD_API void jobd_executor_free(jobd_executor *ex);
 
 /** Shut an executor down: submitting to it is an error from now on (JOBD_E_STATE). May be called
- *  again. Jobs that are neither cancelled nor stopped go on.
+ *  again, with other flags. Jobs that are neither cancelled nor stopped go on. Jobs of other
+ *  executors, on the same pool too, are not touched.
  *  Shape    flags: JOBD_SHUTDOWN_*, or 0.
- *  Returns  1 all its futures are done | 0 not within timeout_ms | JOBD_E_DEADLK | JOBD_E_CLOSED and
- *           its like.
+ *  Returns  1 all its futures are done | 0 not within timeout_ms | JOBD_E_INVAL | JOBD_E_NOMEM |
+ *           JOBD_E_DEADLK | JOBD_E_FORKED.
  *  Blocks   up to timeout_ms: JOBD_FOREVER is Python's wait=True, JOBD_NOWAIT its wait=False.
  *  Thread   [CONN] (with 0 also [CB]).   Since  0.1.   Wire  job.cancel, job.abort.
  *  Source   concurrent.futures.Executor.shutdown, ProcessPoolExecutor.kill_workers. */
@@ -261,7 +262,7 @@ JOBD_API int jobd_executor_shutdown(jobd_executor *ex, unsigned flags, int64_t t
 
 enum {
     JOBD_SHUTDOWN_CANCEL_FUTURES = 1u << 0, /**< cancel what has not started */
-    JOBD_SHUTDOWN_KILL_RUNNING = 1u << 1    /**< and abort what runs, after JOBD_GRACE_MS each */
+    JOBD_SHUTDOWN_KILL_RUNNING = 1u << 1 /**< the same, and abort what runs, with JOBD_GRACE_MS */
 };
 
 /** Submit one job.
@@ -299,7 +300,8 @@ typedef void (*jobd_note_fn)(jobd_future *future, const char *text, void *arg);
 /** The task wrote a line to its log. level: as jobd_host.log(). */
 typedef void (*jobd_log_fn)(jobd_future *future, int level, const char *line, void *arg);
 
-/** The process wrote something, on its stdout or stderr. */
+/** The process wrote something, on its stdout or stderr. What comes while a call waits for other
+ *  futures is told at the next process; over 1 MiB of that, the newest is lost. */
 typedef void (*jobd_output_fn)(jobd_future *future, jobd_bytes data, void *arg);
 
 typedef struct jobd_job_info {
@@ -392,7 +394,7 @@ JOBD_API int jobd_future_add_done_callback(jobd_future *f, jobd_done_fn fn, void
  *  empty if only the progress changed. While a call waits for other futures only the last text is
  *  kept, for the next process. One fn per future; NULL takes it away.
  *  Owns     text borrowed during the call.
- *  Returns  0 | JOBD_E_STATE (the future is done).
+ *  Returns  0 | JOBD_E_STATE (the future is done) | JOBD_E_NOMEM.
  *  Blocks   no.   Thread  [CONN][CB].   Since  0.1.   Wire  job.state. */
 JOBD_API int jobd_future_on_note(jobd_future *f, jobd_note_fn fn, void *arg);
 
@@ -400,7 +402,7 @@ JOBD_API int jobd_future_on_note(jobd_future *f, jobd_note_fn fn, void *arg);
  *  lines are only in the daemon's own log. Lines that come while a call waits for other futures are
  *  dropped, as are those of a client that reads too slowly.
  *  Owns     line borrowed during the call.
- *  Returns  0 | JOBD_E_STATE (the future is done).
+ *  Returns  0 | JOBD_E_STATE (the future is done) | JOBD_E_NOMEM.
  *  Blocks   no.   Thread  [CONN][CB].   Since  0.1.   Wire  job.log. */
 JOBD_API int jobd_future_on_log(jobd_future *f, jobd_log_fn fn, void *arg);
 
@@ -468,7 +470,8 @@ typedef int (*jobd_item_fn)(void *arg, jobd_args *item);
 typedef struct jobd_map_options {
     size_t struct_size;
     size_t chunk;   /**< items in one job; default: as many as take some 2 ms, by measured time; at
-                             most 65536 */
+                             most 65536, and what fits into a message. The results of a chunk must
+                             fit, too: JOBD_E_RESULT_TOO_BIG */
     size_t window;  /**< items taken and not yet given back, at most; default: enough to keep all
                              workers busy. Endless input never fills memory */
     bool unordered; /**< results in the order they are done; default: in the order of the items */
@@ -492,8 +495,10 @@ JOBD_API int jobd_map(jobd_executor *ex, const char *task, jobd_item_fn next, vo
  *  Shape    *ret_index (may be NULL): which item, from 0.
  *  Owns     *ret_value is a view, valid until the next call.
  *  Returns  1 a result | 0 the map is over | JOBD_E_TIMEOUT (of the whole map; the rest is cancelled) |
- *           why an item failed, or next's own error: jobd_map_error() says more | JOBD_E_DEADLK.
- *  Blocks   until a result is there.   Thread  [CONN].   Since  0.1. */
+ *           why an item failed, or next's own error, or JOBD_E_INVAL and JOBD_E_MSGSIZE for an item
+ *           that is no array or too large: jobd_map_error() says more | JOBD_E_DEADLK (the map is
+ *           not over).
+ *  Blocks   until a result is there.   Thread  [CONN] (what is done already also [CB]).   Since  0.1. */
 JOBD_API int jobd_map_next(jobd_map_iter *map, jobd_bytes *ret_value, uint64_t *ret_index);
 
 /** What ended a map before its time.
@@ -768,13 +773,15 @@ typedef struct jobd_happening {
     int state; /**< jobd_job_state; 0 = none */
     int64_t pid;
     const char *text;
-    uint64_t missed; /**< events left out before this one: this client read too slowly */
+    uint64_t missed; /**< events left out before this one: this client read too slowly, or a call
+                           of its own waited for futures */
 } jobd_happening;
 typedef void (*jobd_happening_fn)(const jobd_happening *event, void *arg);
 
-/** Hear of everything that happens in the daemon, from now on; NULL ends it.
+/** Hear of everything that happens in the daemon, from now on; NULL ends it. What happens while a call
+ *  waits for futures is left out, and counted as missed.
  *  Owns     what the events point to is borrowed during the call.
- *  Returns  0 | JOBD_E_NOMEM | JOBD_E_CLOSED.
+ *  Returns  0 | JOBD_E_NOMEM | JOBD_E_AGAIN | JOBD_E_CLOSED.
  *  Blocks   no.   Thread  [CONN][CB].   Since  0.1.   Wire  watch, happened. */
 JOBD_API int jobd_watch(jobd_conn *conn, jobd_happening_fn fn, void *arg);
 
