@@ -34,15 +34,13 @@ static bool is_narrow(const struct adapt_interval *i) {
 
 // What stands in the way, if anything does.
 static enum adapt_verdict judge(const struct adapt *s, const struct adapt_state *now) {
-    if (now->error <= now->goal)
+    if (isfinite(now->error) && now->error <= now->goal)
         return ADAPT_DONE;
     if (now->worst == s->n)
-        return ADAPT_GO; // what is out will tell
+        return s->n_out > 0 ? ADAPT_GO : ADAPT_ROUNDING; // what is out will tell
     const struct adapt_interval *worst = &s->at[now->worst];
     if (!worst->looked_at)
         return ADAPT_GO;
-    if (worst->panel.error <= worst->panel.rounding)
-        return s->n_out > 0 ? ADAPT_GO : ADAPT_ROUNDING;
     if (worst->n_stalled >= ADAPT_STALLED_MAX)
         return ADAPT_DIVERGES;
     if (is_narrow(worst))
@@ -60,11 +58,13 @@ struct adapt_state adapt_look(const struct adapt *s) {
         now.value = sum;
         now.error += at->panel.error;
         now.rounding += at->panel.rounding;
-        if (!at->out && (now.worst == s->n || at->panel.error > s->at[now.worst].panel.error))
+        bool worth_it = !at->out && at->panel.error > at->panel.rounding;
+        if (worth_it && (now.worst == s->n || at->panel.error > s->at[now.worst].panel.error))
             now.worst = i;
     }
     now.value += lost;
-    now.goal = JD_MAX(s->tolerance, s->relative * fabs(now.value));
+    double share = s->relative * fabs(now.value);
+    now.goal = share > s->tolerance ? share : s->tolerance; // a value that is nan has no share
     now.verdict = judge(s, &now);
     return now;
 }

@@ -46,14 +46,14 @@ struct adapt_state {
     double value, error; // of all; error: an estimate, infinite at first
     double goal;         // what the error may be
     double rounding;     // the least the error can be
-    size_t worst;        // the index of what is not out; n if all is out
+    size_t worst;        // what is best halved next; n = nothing that is not out is worth it
 };
 
 // n_max: intervals at most, at least ADAPT_FIRST. 0 | JOBD_E_NOMEM. adapt_free() in any case.
 int adapt_begin(struct adapt *s, double a, double b, size_t n_max);
 void adapt_free(struct adapt *s);
 struct adapt_state adapt_look(const struct adapt *s);
-// i: the worst of a look whose verdict was ADAPT_GO. 0 | JOBD_E_NOMEM (nothing changed).
+// i: the worst of a look whose verdict was ADAPT_GO, if there is one. 0 | JOBD_E_NOMEM (nothing changed).
 int adapt_take(struct adapt *s, size_t i);
 // The halves of an interval that was taken, the left one first.
 void adapt_give(struct adapt *s, size_t i, const struct jd_panel halves[2]);

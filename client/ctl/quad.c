@@ -39,7 +39,7 @@ static int cannot(const struct run *run, const char *name, const char *message, 
 }
 
 static int explain(const struct run *run, const struct adapt_state *now) {
-    const struct adapt_interval *worst = &run->adapt.at[now->worst];
+    double near = now->worst < run->adapt.n ? run->adapt.at[now->worst].a : 0;
     char best[CTL_DOUBLE_MAX], text[256];
     ctl_double_text(now->value, best);
     switch (now->verdict) {
@@ -47,7 +47,7 @@ static int explain(const struct run *run, const struct adapt_state *now) {
         snprintf(text, sizeof(text),
                  "the integral seems to diverge near x = %.6g: halving the interval there %d times "
                  "did not make its error smaller",
-                 worst->a, ADAPT_STALLED_MAX);
+                 near, ADAPT_STALLED_MAX);
         return cannot(
             run, "diverges", text,
             "look at the function there; \"jobctl integrate\" with -n takes any function");
@@ -55,7 +55,7 @@ static int explain(const struct run *run, const struct adapt_state *now) {
         snprintf(text, sizeof(text),
                  "the function is too steep near x = %.17g: double precision has no smaller "
                  "interval there, and the error is still %.3g (value %s)",
-                 worst->a, now->error, best);
+                 near, now->error, best);
         return cannot(run, "too_narrow", text,
                       "if there is a pole, the integral may not exist; else allow a larger --tol");
     case ADAPT_ROUNDING:
@@ -194,15 +194,12 @@ static int refine(struct run *run, struct adapt_state *now) {
         if (now->verdict != ADAPT_GO)
             return 0;
         run->progress.n_done = (double)run->adapt.n;
-        bool full =
-            run->adapt.n_out >= run->quad->n_jobs || now->worst == run->adapt.n ||
-            run->adapt.at[now->worst].panel.error <= run->adapt.at[now->worst].panel.rounding;
-        if (is_serial(run))
+        bool wait = run->adapt.n_out >= run->quad->n_jobs || now->worst == run->adapt.n;
+        if (is_serial(run)) {
             r = halve_here(run, now->worst);
-        else
-            r = full ? ctl_turn(run->ctl) : halve_there(run, now->worst);
-        if (is_serial(run))
             progress_tick(&run->progress);
+        } else
+            r = wait ? ctl_turn(run->ctl) : halve_there(run, now->worst);
     }
     return r;
 }

@@ -1,6 +1,6 @@
 // As many workers as wanted. A pool wants its number of workers, and one more for each slot that is lent
-// by a worker of one thread. What is too much, or is to be replaced, goes as soon as it has nothing to
-// do.
+// by a worker of one thread. What is too much goes as soon as it has nothing to do; what is to be
+// replaced goes when the one that replaces it is there.
 #include "log.h"
 #include "pools.h"
 #include "state.h"

@@ -138,6 +138,11 @@ void lend_on_request(struct core *core, uint32_t number, const struct jd_msg *ms
     }
 }
 
+static void unpark_later(struct core *core, struct pool *pool) {
+    pool->unpark_ns = core->now_ns + UNPARK_NS;
+    core_wake_at(core, pool->unpark_ns);
+}
+
 // The job has its slot back, or is gone; its own jobs go with it.
 static void stop_lending(struct core *core, uint32_t number, unsigned index) {
     struct worker *w = &core->workers[number];
@@ -148,6 +153,8 @@ static void stop_lending(struct core *core, uint32_t number, unsigned index) {
     client_leave(core, more->caller);
     more->lent = more->resuming = false;
     more->caller = 0;
+    if (w->pool->n_parked > 0)
+        unpark_later(core, w->pool);
     window_update_idle(core, number);
     pool_unbalance(core, w->pool);
 }
@@ -169,9 +176,7 @@ static bool park_one(struct core *core, struct pool *pool) {
     if (!pool->idle)
         return false;
     worker_park(core, pool->idle - 1, true);
-    pool->unpark_ns = core->now_ns + UNPARK_NS;
-    core_wake_at(core, pool->unpark_ns);
-    return true;
+    return true; // stop_lending() sees to its end
 }
 
 // Its own jobs come first.

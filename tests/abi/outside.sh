@@ -52,6 +52,7 @@ done
 expect 144 jobctl submit demo.square '[12]'
 expect "demo.fail always fails" jobctl submit demo.fail
 expect "demo.square" jobctl tasks
+expect "demo.parabola from 0 to 1 = 0.1666" jobctl integrate demo.parabola 0 1 --tol 1e-12 --kernel fast
 
 echo "4. the program of README.md"
 sed -n '/^```c$/,/^```$/p' "$root/README.md" | grep -v '^```' >"$temp/tour.c"

@@ -53,7 +53,8 @@ static void check_slots(struct sim *sim, const struct pool *pool) {
         SIM_CHECK(sim, busy <= w->n_threads);
         n += busy;
     }
-    *most = n <= slots ? slots : JD_MAX(*most, slots);
+    bool settled = n <= slots && pool->n_retiring == 0;
+    *most = settled ? slots : JD_MAX(*most, slots);
     SIM_CHECK(sim, n <= *most || pool->is_single);
 }
 

@@ -109,7 +109,7 @@ void sim_client_act(struct sim *sim, uint32_t i) {
         pause_it(sim, c);
     } else if (sim->faults) {
         do_something(sim, c);
-    } else if (sim_chance(&sim->rng, 500)) {
+    } else if (sim_chance(&sim->rng, 100)) {
         sim_request_manage(sim, c);
     } else {
         sim_request_ask(sim, c);
