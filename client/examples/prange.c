@@ -6,7 +6,7 @@
 
 #include "example.h"
 
-enum { N_PARTS = 8, N_ITER = 1000000 };
+enum { N_PARTS = 2, N_ITER = 1000000 };
 
 #define PI 3.141592653589793
 
@@ -52,7 +52,7 @@ static int reduce(int64_t i, jobd_bytes value, void *arg) {
 static struct integral integrate(jobd_conn *conn, const char *kernel) {
     struct integral in = {.kernel = kernel};
     jobd_parallel_options opts = {JOBD_OPTIONS(jobd_parallel_options), .backend = "thread",
-                                  .args = part};
+                                  .chunk = 1, .args = part};
     jobd_error why;
     if (jobd_parallel_for(conn, 0, N_PARTS, "integrate", &opts, reduce, &in, &why) == 0)
         return in;
