@@ -94,6 +94,7 @@ static void on_resume(struct core *core, uint32_t number, const struct jd_msg *m
     more->resuming = true;
     more->resume_id = msg->id;
     w->pool->n_resuming++;
+    core_pool_is_due(core, w->pool);
 }
 
 bool lend_knows(unsigned op) {

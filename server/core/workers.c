@@ -52,6 +52,7 @@ void worker_give(struct core *core, uint32_t number) {
     pool->n_all--;
     pool->n_empty--;
     pool->n_retiring -= w->retiring;
+    core_pool_is_due(core, pool);
     pool->n_parked -= w->parked;
     w->retiring = w->parked = false;
     process_free(w);

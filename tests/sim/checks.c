@@ -80,7 +80,7 @@ void sim_check_step(struct sim *sim) {
         }
         check_slots(sim, pool);
         // What could have been started has no smaller priority than what was.
-        int level = pool_level(pool);
+        int level = pool->level;
         SIM_CHECK(sim, sim->dispatched[i] < 0 || level < 0 || sim->dispatched[i] <= level);
     }
     if (sim->any_ended) // who waited for a job that has ended was told so in the same step
