@@ -105,11 +105,13 @@ static void on_child_reply(struct sim *sim, struct sim_thread *t, const struct j
                            msg->error == JOBD_E_LIMIT);
         return;
     }
-    const struct sim_job *other = sim_job_of_id(sim, msg->u.submit_ok.job);
-    if (!other)
+    struct sim_job *other = sim_job_of_id(sim, msg->u.submit_ok.job);
+    if (!other) {
         sim_job_accepted(sim, child->job, msg->u.submit_ok.job);
-    else // it had another one's key
-        child->job = (uint32_t)(other - sim->job);
+        return;
+    }
+    child->job = (uint32_t)(other - sim->job); // it had that one's key
+    other->kept |= !sim_core_has(sim, other->id);
 }
 
 static void on_reply(struct sim *sim, uint32_t i, const struct jd_msg *msg) {

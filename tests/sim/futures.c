@@ -96,6 +96,14 @@ void sim_future_signal(struct sim *sim, struct sim_client *c) {
 
 // ---- replies ----
 
+// The future stands for a job that there is, or that is kept.
+static void attach(struct sim *sim, struct sim_future *f, struct sim_job *job) {
+    f->expect = EXPECT_DONE;
+    f->job = (uint32_t)(job - sim->job);
+    job->kept |= !sim_core_has(sim, job->id);
+    sim->totals.attached++;
+}
+
 static void on_refused(struct sim *sim, struct sim_client *c, const struct sim_asked *a,
                        int error) {
     const struct sim_job *job = &sim->job[a->job];
@@ -130,7 +138,7 @@ static void on_submitted(struct sim *sim, struct sim_client *c, const struct sim
         return;
     }
     uint64_t id = msg->u.submit_ok.job;
-    const struct sim_job *other = sim_job_of_id(sim, id);
+    struct sim_job *other = sim_job_of_id(sim, id);
     struct sim_future *f = &c->future[a->handle];
     SIM_CHECK(sim, !a->busy && id != 0);
     f->expect = EXPECT_DONE;
@@ -142,13 +150,12 @@ static void on_submitted(struct sim *sim, struct sim_client *c, const struct sim
     }
     SIM_CHECK(sim, other->key && other->key == sim->job[a->job].key);
     SIM_CHECK(sim, !other->ended || other->detached);
-    f->job = (uint32_t)(other - sim->job);
-    sim->totals.attached++;
+    attach(sim, f, other);
 }
 
 static void on_attached(struct sim *sim, struct sim_client *c, const struct sim_asked *a,
                         int error) {
-    const struct sim_job *job = sim_job_of_id(sim, a->about);
+    struct sim_job *job = sim_job_of_id(sim, a->about);
     struct sim_future *f = &c->future[a->handle];
     SIM_CHECK(sim,
               !error || error == JOBD_E_STATE || error == JOBD_E_NOENT || error == JOBD_E_LIMIT);
@@ -160,9 +167,7 @@ static void on_attached(struct sim *sim, struct sim_client *c, const struct sim_
     if (error)
         return;
     SIM_CHECK(sim, job != NULL);
-    f->expect = EXPECT_DONE;
-    f->job = (uint32_t)(job - sim->job);
-    sim->totals.attached++;
+    attach(sim, f, job);
 }
 
 // The job that a request was about, or NULL.

@@ -253,7 +253,7 @@ void sim_job_done(struct sim *sim, uint32_t index, const struct jd_job_done *d) 
     check_reason(sim, job, d);
     if (job->process)
         check_process(sim, job, d);
-    if (d->value.len == 0 && (told || job->detached || job->abandoned)) // kept without
+    if (d->value.len == 0 && job->kept) // without its value
         return;
     SIM_CHECK(sim, d->value.len == sizeof name || (d->value.len == 0 && d->error));
     SIM_CHECK(sim, d->value.len == 0 || !d->error || job->chunk); // what came before the failure

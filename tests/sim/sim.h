@@ -64,6 +64,7 @@ struct sim_job {
     bool aborted;          // from now on it must not go on
     bool may_be_cancelled; // somebody asked for it, or its pool was deleted
     bool may_be_killed;
+    bool kept;      // somebody attached to it after its end
     bool abandoned; // who submitted it is gone, and nobody else waited for it
 };
 
