@@ -144,7 +144,10 @@ int integral_read_operands(struct integral *in, char **operands) {
 
 bool integral_is_operand(const char *token) {
     struct jd_formula f;
-    return jd_formula_parse(bytes_of(token), NULL, 0, &f, NULL) == 0;
+    // "-k*x" is no kernel, and "-pii/2" no parameter: whoever reads it can say what is wrong with it.
+    bool product = token[1] && token[2] && strchr("*/^+", token[2]);
+    bool no_param = token[1] == 'p' && token[2] && !strchr(token, '=');
+    return product || no_param || jd_formula_parse(bytes_of(token), NULL, 0, &f, NULL) == 0;
 }
 
 // ---- who computes ----

@@ -46,7 +46,7 @@ int integral_read_param(struct integral *in, const char *text); // "k=3"; the va
 // The operands, once all options are read. function, a and b; then whether all of it goes together.
 int integral_read_operands(struct integral *in, char **operands);
 
-// For tokens that could be options: is it an expression of x?
+// For tokens that begin with '-': is it meant as an expression, of x or parameters?
 bool integral_is_operand(const char *token);
 
 // What helps when its task has failed; NULL = what helps in most cases.

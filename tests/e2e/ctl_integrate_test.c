@@ -193,6 +193,8 @@ Test(integrate, an_expression_may_begin_with_a_minus_sign) {
          "= -0.33333");
     says(nobody, ARGS("integrate", "-j0(x)", "0", "1", "-b", "serial", "--tol", "1e-9"),
          "= -0.9197304100");
+    says(nobody, ARGS("integrate", "-k*x", "0", "1", "-pk=2", "-b", "serial", "--tol", "1e-9"),
+         "= -1\n");
     says(nobody, ARGS("integrate", "-b", "serial", "--tol", "1e-9", "--", "-x", "-2", "-1"),
          "= 1.5");
 }

@@ -10,15 +10,15 @@ static const jobd_task_def builtin[] = {
     {"integrate", task_integrate, JOBD_TASK_IDEMPOTENT | JOBD_TASK_CANCELLABLE,
      "[function or expression, a, b, n, kernel = \"portable\", rule = \"left\", isa, edges, "
      "{parameter: value}] -> [integral in n steps, n, kernel, rule, isa, evaluations]"},
-    {"quad", task_quad, JOBD_TASK_IDEMPOTENT | JOBD_TASK_CANCELLABLE,
-     "[function or expression, a, b, n, kernel = \"portable\", isa, {parameter: value}] -> [isa, "
-     "[[integral, error, rounding] of each of n panels]]"},
     {"countdown", task_countdown, JOBD_TASK_CANCELLABLE,
      "[n] -> n, after n seconds; reports progress each second"},
     {"sleep", task_sleep, JOBD_TASK_IDEMPOTENT | JOBD_TASK_CANCELLABLE,
      "[seconds] -> nil, after that time"},
     {"exec", task_exec, JOBD_TASK_CANCELLABLE,
      "[[program, ...], [\"NAME=value\", ...], directory or \"\"] -> nil; its exit status"},
+    {"quad", task_quad, JOBD_TASK_IDEMPOTENT | JOBD_TASK_CANCELLABLE,
+     "[function or expression, a, b, n, kernel = \"portable\", isa, {parameter: value}] -> [isa, "
+     "[[integral, error, rounding] of each of n panels]]"},
 };
 
 const jobd_task_module tasks_builtin = JOBD_TASK_MODULE("builtin", JOBD_VERSION, builtin);
