@@ -88,9 +88,6 @@ static void on_managed(struct sim *sim, const struct sim_asked *a, int error) {
         if (a->op == JD_OP_POOL_DELETE)
             on_deleted(sim, a->now);
         return;
-    case JOBD_E_STATE: // it was opened again
-        SIM_CHECK(sim, a->op == JD_OP_POOL_DRAIN);
-        return;
     case JOBD_E_PERM:
     case JOBD_E_NOENT:
         SIM_CHECK(sim, a->op != JD_OP_POOL_CREATE);
