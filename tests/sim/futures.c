@@ -111,10 +111,10 @@ static void on_refused(struct sim *sim, struct sim_client *c, const struct sim_a
         c->future[a->handle].expect = EXPECT_NOTHING;
     switch (error) {
     case JOBD_E_STATE:
-        SIM_CHECK(sim, a->busy || sim_any_pool(sim, false, true));
+        SIM_CHECK(sim, a->busy);
         return;
     case JOBD_E_STOPPING:
-        SIM_CHECK(sim, sim->stopping);
+        SIM_CHECK(sim, sim->stopping || sim_any_pool_drains(sim));
         return;
     case JOBD_E_NOTASK:
         SIM_CHECK(sim, job->unknown);
