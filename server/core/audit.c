@@ -94,9 +94,10 @@ static void audit_workers(const struct core *core, const struct pool *pool) {
 
 static void audit_levels(const struct core *core, const struct pool *pool) {
     int smallest = -1;
-    for (int i = LEVELS - 1; i >= 0; i--) {
-        JD_ASSERT((pool->ring[i] != 0) == (pool->levels[i / 64] >> i % 64 & 1));
-        smallest = pool->ring[i] ? i : smallest;
+    for (int i = LEVELS / 64 - 1; i >= 0; i--) {
+        for (uint64_t left = pool->levels[i]; left; left &= left - 1)
+            JD_ASSERT(pool->ring[64 * i + __builtin_ctzll(left)] != 0);
+        smallest = pool->levels[i] ? 64 * i + __builtin_ctzll(pool->levels[i]) : smallest;
     }
     JD_ASSERT(pool->level == smallest);
     bool due = sched_could_start(core, pool) || pool->n_resuming > 0 || pool->look_for_work;

@@ -20,7 +20,10 @@ static void audit_lane(const struct core *core, uint32_t index) {
         n++;
     }
     JD_ASSERT(lane->tail == prev && lane->n == n);
-    JD_ASSERT((lane->ring_next != 0) == sched_lane_may_run(core, lane));
+    bool in_ring = lane->ring_next != 0;
+    bool has_ring = lane->pool->levels[lane->level / 64] >> lane->level % 64 & 1;
+    JD_ASSERT(in_ring == sched_lane_may_run(core, lane));
+    JD_ASSERT(!in_ring || (has_ring && lane->pool->ring[lane->level]));
 }
 
 // Jobs of a share that are out.
@@ -60,17 +63,17 @@ static bool is_follower(const struct core *core, const struct job *job, uint32_t
 
 static void audit_client(const struct core *core, uint32_t index, uint32_t *shares) {
     const struct client *client = client_at(&core->clients, index);
-    uint32_t handle, job_index, n = 0;
-    for (uint32_t from = 0; (job_index = handles_next(&client->handles, from, &handle)) != 0;) {
+    uint32_t handle, from = 0;
+    for (uint32_t n = 0; n < client->handles.used; n++) {
+        uint32_t job_index = handles_next(&client->handles, from, &handle);
+        JD_ASSERT(job_index);
         const struct job *job = job_at(&core->jobs, job_index);
         bool owner = job->client == index && job->handle == handle;
         JD_ASSERT(owner || is_follower(core, job, index, handle));
         JD_ASSERT(!job_state_is_final(job->state) && job->state != JOBD_JOB_NONE);
         JD_ASSERT(!owner || !(job->flags & JOB_OWNER_GONE) || client->state == CLIENT_GONE);
         from = handle + 1;
-        n++;
     }
-    JD_ASSERT(n == client->handles.used);
     audit_shares(core, index, shares);
 }
 
