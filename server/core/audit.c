@@ -1,5 +1,6 @@
 // Every invariant of the core, for tests: the simulator calls this after each step. It trusts
 // nothing that can be counted again.
+#include "audit.h"
 #include "follow.h"
 #include "sched.h"
 #include "state.h"
@@ -8,62 +9,6 @@ struct tally {
     uint32_t jobs, queued, out; // of one pool
     uint32_t followers, timers, timed, processes;
 };
-
-static void audit_lane(const struct core *core, uint32_t index) {
-    const struct clients *c = &core->clients;
-    const struct lane *lane = lane_at(c, index);
-    uint32_t n = 0, prev = 0;
-    uint64_t last_id = 0;
-    for (uint32_t i = lane->head; i; i = job_at(&core->jobs, i)->next) {
-        const struct job *job = job_at(&core->jobs, i);
-        JD_ASSERT(job->state == JOBD_JOB_QUEUED && job->lane == index && job->prev == prev);
-        JD_ASSERT(job->id > last_id); // the order of submission, for life
-        JD_ASSERT(job->client == lane->client);
-        last_id = job->id;
-        prev = i;
-        n++;
-    }
-    JD_ASSERT(lane->tail == prev && lane->n == n);
-    JD_ASSERT((lane->ring_next != 0) == sched_lane_may_run(core, lane));
-}
-
-static void audit_shares(const struct core *core, uint32_t index) {
-    const struct clients *c = &core->clients;
-    for (uint32_t s = client_at(c, index)->shares; s; s = share_at(c, s)->next) {
-        const struct share *share = share_at(c, s);
-        JD_ASSERT(share->client == index);
-        JD_ASSERT(!share->cap || share->out <= share->cap);
-        for (uint32_t lane = share->lanes; lane; lane = lane_at(c, lane)->next) {
-            JD_ASSERT(lane_at(c, lane)->client == index && lane_at(c, lane)->share == s);
-            JD_ASSERT(lane_at(c, lane)->capped == (share->cap > 0));
-            audit_lane(core, lane);
-        }
-    }
-}
-
-static bool is_follower(const struct core *core, const struct job *job, uint32_t client,
-                        uint32_t handle) {
-    for (uint32_t f = follow_first(core, job); f; f = follower_at(core, f)->next)
-        if (follower_at(core, f)->client == client && follower_at(core, f)->handle == handle)
-            return true;
-    return false;
-}
-
-static void audit_client(const struct core *core, uint32_t index) {
-    const struct client *client = client_at(&core->clients, index);
-    uint32_t handle, job_index, n = 0;
-    for (uint32_t from = 0; (job_index = handles_next(&client->handles, from, &handle)) != 0;) {
-        const struct job *job = job_at(&core->jobs, job_index);
-        bool owner = job->client == index && job->handle == handle;
-        JD_ASSERT(owner || is_follower(core, job, index, handle));
-        JD_ASSERT(!job_state_is_final(job->state) && job->state != JOBD_JOB_NONE);
-        JD_ASSERT(!owner || !(job->flags & JOB_OWNER_GONE) || client->state == CLIENT_GONE);
-        from = handle + 1;
-        n++;
-    }
-    JD_ASSERT(n == client->handles.used);
-    audit_shares(core, index);
-}
 
 static void audit_slot(const struct core *core, uint32_t number, uint16_t index) {
     const struct worker *w = &core->workers[number];
@@ -149,9 +94,10 @@ static void audit_workers(const struct core *core, const struct pool *pool) {
 
 static void audit_levels(const struct core *core, const struct pool *pool) {
     int smallest = -1;
-    for (int i = LEVELS - 1; i >= 0; i--) {
-        JD_ASSERT((pool->ring[i] != 0) == (pool->levels[i / 64] >> i % 64 & 1));
-        smallest = pool->ring[i] ? i : smallest;
+    for (int i = LEVELS / 64 - 1; i >= 0; i--) {
+        for (uint64_t left = pool->levels[i]; left; left &= left - 1)
+            JD_ASSERT(pool->ring[64 * i + __builtin_ctzll(left)] != 0);
+        smallest = pool->levels[i] ? 64 * i + __builtin_ctzll(pool->levels[i]) : smallest;
     }
     JD_ASSERT(pool->level == smallest);
     bool due = sched_could_start(core, pool) || pool->n_resuming > 0 || pool->look_for_work;
@@ -174,6 +120,8 @@ static void audit_pool(const struct core *core, const struct pool *pool, const s
         JD_ASSERT(serving <= pool->n_workers || core->more || core->killing || core->stopping ||
                   pool->is_unbalanced);
     }
+    JD_ASSERT(!pool->max_lent || pool->n_lent <= pool->max_lent);
+    JD_ASSERT(pool->n_parked == 0 || pool->n_lent > 0 || core->wake_ns <= pool->unpark_ns);
     // Something is out, so somebody will look at it again.
     JD_ASSERT(pool->n_out == 0 || core->sample_ns != UINT64_MAX);
 }
@@ -205,6 +153,10 @@ static void audit_job(const struct core *core, uint32_t index, struct tally *all
 
 static void audit_timers(const struct core *core, const struct tally *t) {
     const struct timers *timers = &core->timers;
+    const struct job *first = timers->n > 0 ? job_at(&core->jobs, timers->heap[0]) : NULL;
+    // No job waits longer than the next tick that was asked for.
+    JD_ASSERT(!first || core->more ||
+              core->wake_ns <= job_side_at(&core->jobs, first->side)->due_ns);
     JD_ASSERT(timers->n == t->timers && timers->n_reserved == t->timed && t->timed <= timers->cap);
     for (uint32_t i = 1; i < timers->n; i++) {
         const struct job *up = job_at(&core->jobs, timers->heap[(i - 1) / 2]);
@@ -226,19 +178,10 @@ static void audit_numbers(const struct core *core) {
 }
 
 void core_audit(const struct core *core) {
-    const struct clients *c = &core->clients;
     struct tally all = {0}, pools[JD_POOLS_MAX] = {{0}};
-    uint32_t n = 0, jobs = 0;
-    for (uint32_t p = 0; p < c->n_peers; p++) {
-        if (!c->by_peer[p])
-            continue;
-        JD_ASSERT(client_at(c, c->by_peer[p])->peer == p);
-        JD_ASSERT(client_at(c, c->by_peer[p])->state != CLIENT_GONE);
-        audit_client(core, c->by_peer[p]);
-        n++;
-    }
-    JD_ASSERT(n == c->n);
-    audit_client(core, core->nobody);
+    uint32_t jobs = 0;
+    audit_clients(core);
+    audit_kept(core);
     for (uint32_t i = 0; (i = jobs_next(&core->jobs, i + 1)) != 0; jobs++)
         audit_job(core, i, &all, pools);
     for (uint32_t i = 0; i < core->n_pools; i++)

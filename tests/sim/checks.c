@@ -14,12 +14,10 @@ bool sim_no_jobs(const struct sim *sim) {
     return sim->core->jobs.slab.used == 0;
 }
 
-bool sim_any_pool(const struct sim *sim, bool deleting, bool draining) {
-    for (uint32_t i = 0; i < sim->core->n_pools; i++) {
-        const struct pool *pool = sim->core->pools[i];
-        if (pool && ((deleting && pool->deleting) || (draining && pool->draining)))
+bool sim_any_pool_drains(const struct sim *sim) {
+    for (uint32_t i = 0; i < sim->core->n_pools; i++)
+        if (sim->core->pools[i] && sim->core->pools[i]->draining)
             return true;
-    }
     return false;
 }
 

@@ -114,7 +114,7 @@ static void on_refused(struct sim *sim, struct sim_client *c, const struct sim_a
         SIM_CHECK(sim, a->busy);
         return;
     case JOBD_E_STOPPING:
-        SIM_CHECK(sim, sim->stopping || sim_any_pool(sim, false, true));
+        SIM_CHECK(sim, sim->stopping || sim_any_pool_drains(sim));
         return;
     case JOBD_E_NOTASK:
         SIM_CHECK(sim, job->unknown);

@@ -230,7 +230,7 @@ bool sim_no_jobs(const struct sim *sim);
 bool sim_is_quiet(const struct sim *sim);
 bool sim_core_has(const struct sim *sim, uint64_t id); // a job that has not ended
 bool sim_core_is_settled(const struct sim *sim);       // it knows what tasks there are
-bool sim_any_pool(const struct sim *sim, bool deleting, bool draining);
+bool sim_any_pool_drains(const struct sim *sim);
 bool sim_pool_of_is_deleted(const struct sim *sim, uint64_t id);
 
 // ---- clients (clients.c, futures.c, requests.c) ----
