@@ -163,7 +163,8 @@ static void audit_pool(const struct core *core, const struct pool *pool, const s
     audit_levels(core, pool);
     JD_ASSERT(pool->n_jobs == t->jobs && pool->n_queued == t->queued);
     // Work-conserving: nothing waits for a client that reads while a worker has nothing to do.
-    bool held = pool->paused || pool->n_resuming > 0 || core->killing || !core->tasks.settled;
+    bool held = pool->paused || pool->n_resuming > 0 || core->killing || !core->tasks.settled ||
+                !pool_has_slot(pool);
     JD_ASSERT(pool->level < 0 || !pool->idle || core->more || held);
     // A task that computes has a slot: never more of them than there are slots.
     if (pool->n_threads == 1 && !pool->is_single && pool->n_lent + pool->n_parked > 0) {

@@ -62,6 +62,11 @@ struct pool {
 static inline bool pool_takes_jobs(const struct pool *pool) {
     return !pool->draining && !pool->deleting;
 }
+// May one more job compute? Workers that retire end what they have begun while those that replace them
+// are there already: together they have no more slots than the pool.
+static inline bool pool_has_slot(const struct pool *pool) {
+    return pool->n_retiring == 0 || pool->n_out - pool->n_lent < pool->n_workers * pool->n_threads;
+}
 
 // "default", "threads", the processes, and those of the configuration. 0 | JOBD_E_NOMEM.
 int pools_init(struct core *core);

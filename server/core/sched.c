@@ -158,6 +158,8 @@ void sched_remove(struct core *core, uint32_t index) {
 // -1 = none.
 static int pick_worker(const struct core *core, const struct pool *pool, const struct job *job,
                        uint32_t est_ns) {
+    if (!pool_has_slot(pool))
+        return -1;
     if (pool->idle)
         return (int)pool->idle - 1;
     int best = -1;

@@ -154,7 +154,7 @@ static int find_share(struct core *core, uint32_t index, const struct jd_submit 
     }
     if (pool->draining && !client->worker) {
         *ret_text = core_text(core, "the pool '%s' is draining; it takes no new jobs", pool->name);
-        return JOBD_E_STATE;
+        return JOBD_E_STOPPING;
     }
     return 0;
 }

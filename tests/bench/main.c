@@ -14,6 +14,7 @@
 #include "bench.h"
 #include "floor.h"
 #include "guard.h"
+#include "lecture/variants.h"
 #include "peers.h"
 #include "rounds.h"
 #include "service.h"
@@ -72,6 +73,7 @@ struct options {
     struct bench bench;
     const char *only; // NULL = all
     bool json;
+    bool lecture;
 };
 
 enum { ROUNDS = 9, ROUNDS_QUICK = 3 };
@@ -83,7 +85,8 @@ enum {
     OPT_ROUNDS = 'r',
     OPT_WORKERS = 'w',
     OPT_FLOORS = 'f',
-    OPT_HOLD = 'H'
+    OPT_HOLD = 'H',
+    OPT_LECTURE = 'l'
 };
 
 static const struct argp_option argp_options[] = {
@@ -97,6 +100,8 @@ static const struct argp_option argp_options[] = {
     {"bindir", OPT_BINDIR, "DIR", 0, "where jobd and jobd-worker are (default: this build)", 0},
     {"hold", OPT_HOLD, "SECONDS", 0,
      "keep jobd under the load of --only for a profiler; measures nothing", 0},
+    {"lecture", OPT_LECTURE, NULL, 0,
+     "play the rounds that stdin asks for: one side of ./dev bench --lecture", 0},
     {0},
 };
 
@@ -136,6 +141,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         return 0;
     case OPT_JSON:
         o->json = true;
+        return 0;
+    case OPT_LECTURE:
+        o->lecture = true;
         return 0;
     case OPT_BINDIR:
         o->bench.bindir = arg;
@@ -201,8 +209,8 @@ int main(int argc, char **argv) {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     catch_signals();
     o.bench.report = report_new();
-    int r = run(&o);
-    if (!o.bench.hold_s)
+    int r = o.lecture ? lecture_serve(&o.bench) : run(&o);
+    if (!o.bench.hold_s && !o.lecture)
         report_print(o.bench.report, o.json);
     report_free(o.bench.report);
     if (check_children() < 0)

@@ -30,5 +30,5 @@ soak() { # [SECONDS | --kills N]
         n_kills=$((n_kills + soak_kills_per_run))
         ((seconds == 0)) || storm_once aborts
     done
-    echo "$n_kills workers killed: no job lost, no result twice, nobody left waiting"
+    echo "$n_kills workers killed: every job had one outcome, no result came twice, nobody was left waiting"
 }
