@@ -6,7 +6,8 @@
 
 void scene_set(struct scene *s, unsigned workers, const char *config) {
     int n = snprintf(s->plugins, sizeof s->plugins,
-                     "plugins = %s/plugin_evil.so, %s/plugin_drill.so, %s/plugin_nest.so\n%s",
+                     "plugins = %s/plugin_evil.so\nplugins = %s/plugin_drill.so\n"
+                     "plugins = %s/plugin_nest.so\n%s",
                      JOBD_PLUGIN_DIR, JOBD_PLUGIN_DIR, JOBD_PLUGIN_DIR, config ? config : "");
     cr_assert_lt((size_t)n, sizeof s->plugins);
     test_daemon_start(&s->d,
