@@ -4,13 +4,12 @@
 
 #include "mem.h"
 
-// A chunk is just over 128 KiB: malloc maps it by itself, so freeing it returns the memory.
-enum { CHUNK_BYTES = 128 * 1024 };
-
 void jd_slab_init(struct jd_slab *s, size_t obj_bytes, uint32_t max) {
-    *s = (struct jd_slab){.obj_bytes = (uint32_t)((obj_bytes + 7) & ~(size_t)7), .max = max};
-    while (((size_t)2 << s->shift) * s->obj_bytes <= CHUNK_BYTES)
-        s->shift++;
+    *s = (struct jd_slab){
+        .obj_bytes = (uint32_t)jd_slab_round(obj_bytes),
+        .shift = jd_slab_shift(obj_bytes),
+        .max = max,
+    };
 }
 
 void jd_slab_free_all(struct jd_slab *s) {

@@ -36,11 +36,30 @@ struct jd_slab_chunk {
     uint64_t objects[];
 };
 
+// A chunk is just over this: malloc maps it by itself, so freeing it returns the memory.
+enum { JD_SLAB_CHUNK_BYTES = 128 * 1024 };
+
+static inline size_t jd_slab_round(size_t obj_bytes) {
+    return (obj_bytes + 7) & ~(size_t)7;
+}
+// Objects in a chunk, as a power of two: as many as fit, at least one.
+static inline uint32_t jd_slab_shift(size_t obj_bytes) {
+    size_t n = JD_SLAB_CHUNK_BYTES / jd_slab_round(obj_bytes);
+    return n > 1 ? 63u - (uint32_t)__builtin_clzll(n) : 0;
+}
+
+static inline void *jd_slab_locate(const struct jd_slab *s, uint32_t index, uint32_t shift,
+                                   size_t obj_bytes) {
+    uint32_t i = index - 1;
+    struct jd_slab_chunk *c = s->dir[i >> shift];
+    return (char *)c->objects + (size_t)(i & ((1u << shift) - 1)) * obj_bytes;
+}
 // index must be out.
 static inline void *jd_slab_at(const struct jd_slab *s, uint32_t index) {
-    uint32_t i = index - 1;
-    struct jd_slab_chunk *c = s->dir[i >> s->shift];
-    return (char *)c->objects + (size_t)(i & ((1u << s->shift) - 1)) * s->obj_bytes;
+    return jd_slab_locate(s, index, s->shift, s->obj_bytes);
 }
+// The same where the type of the objects is known: a shift and an addition.
+#define JD_SLAB_AT(s, index, type)                                                                 \
+    ((type *)jd_slab_locate((s), (index), jd_slab_shift(sizeof(type)), jd_slab_round(sizeof(type))))
 
 #endif

@@ -10,8 +10,7 @@ static const struct ctl_syntax syntax = {
                     "code 1; \"jobctl kill\" stops it.\n\n"
                     "  jobctl cancel 12\n"
                     "  jobctl cancel 3-9 12,14\n"
-                    "  jobctl list --state queued --label nightly --json | jq .job | "
-                    "jobctl cancel -\n"},
+                    "  jobctl list -s queued --json | jq .job | jobctl cancel -\n"},
     .n_least = 1,
     .n_most = CTL_MANY,
 };
@@ -23,7 +22,7 @@ static int show(struct ctl *ctl, uint64_t id, bool cancelled) {
     if (cancelled)
         printf("job %" PRIu64 " is cancelled\n", id);
     else
-        printf("job %" PRIu64 " is not: it runs, has ended, or is none\n", id);
+        printf("job %" PRIu64 " is not cancelled: it runs, has ended, or is none\n", id);
     return CTL_DONE;
 }
 

@@ -1,62 +1,46 @@
-// jobctl integrate: the client splits, workers run the task "integrate" on the parts, the client
-// adds up in index order, so that the digits do not depend on who was faster.
+// jobctl integrate: a sum in parts over the workers, or, with a tolerance, an adaptive integral.
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-#include "ctl.h"
 #include "json.h"
-#include "kernels/rules.h"
 #include "kernels/split.h"
-#include "mem.h"
 #include "number.h"
+#include "parts.h"
 #include "print.h"
 #include "progress.h"
+#include "quad.h"
 
 enum {
-    PARTS_MAX = 65536,
-    ISA_MAX = 16,
+    STEPS_DEFAULT = 1000000,
     KEY_STEPS = 'n',
     KEY_PARTS = 'j',
     KEY_RULE = 'r',
     KEY_KERNEL = 'k',
+    KEY_PARAM = 'p',
+    KEY_BACKEND = 'b',
+    KEY_TOL = 't',
     KEY_ISA = 0x200,
+    KEY_RTOL,
 };
 
-struct integral;
-
-struct part {
-    struct integral *whole;
-    uint64_t index;
-    double share;        // of it done, as far as known
-    jobd_future *future; // owned
-};
-
-struct integral {
+struct command {
     struct ctl *ctl;
-    const char *function;
-    double a, b;
-    uint64_t n_iter;
-    uint64_t n_jobs; // 0 = as many as there are workers
-    enum jd_rule rule;
-    enum jd_kernel kernel;
-    const char *isa; // what was asked for; "" = the best of the worker's CPU
-    struct part *parts;
-    double *values; // by index
-    size_t n_parts;
-    size_t n_done;
-    const struct part *failed; // the first one
-    char ran_on[ISA_MAX];      // the instruction set of the first part that was done, "" = any
-    uint64_t n_evaluations;    // of the parts that are done
-    json_t *done;              // the parts, in the order they were done
-    double run_s;              // of all parts
-    double wall_s;
+    struct integral in;
+    bool adaptive;
+    const char *for_sums; // an option that was given and makes no sense with a tolerance
+    double tolerance, relative;
+    json_t *done; // the parts, in the order they were done
     struct progress progress;
 };
 
 static const struct argp_option options[] = {
     {"steps", KEY_STEPS, "STEPS", 0, "steps of the sum (default: 1e6)", 0},
-    {"parts", KEY_PARTS, "PARTS", 0, "how many parts (default, and 0: one for each worker)", 0},
+    {"tol", KEY_TOL, "TOL", 0, "adaptive: until the error is at most TOL", 0},
+    {"rtol", KEY_RTOL, "RTOL", 0, "adaptive: until it is at most RTOL of the value", 0},
+    {"param", KEY_PARAM, "NAME=VALUE", 0, "a number the expression uses by name", 0},
+    {"parts", KEY_PARTS, "PARTS", 0,
+     "how many parts, or intervals at once (default, and 0: the slots of the pool)", 0},
     {"rule", KEY_RULE, "RULE", 0, "one of" JD_RULE_NAMES " (default: left)", 0},
     {"kernel", KEY_KERNEL, "KERNEL", 0,
      "portable: the same digits everywhere (default); fast: SIMD, several times as fast", 0},
@@ -64,330 +48,238 @@ static const struct argp_option options[] = {
      "instruction set of the fast kernel, one of" JD_ISA_NAMES
      " (default: the best of the worker's CPU)",
      0},
+    {"backend", KEY_BACKEND, "BACKEND", 0,
+     "process: the pool \"default\" (default); thread: the pool \"threads\"; serial: jobctl "
+     "itself, "
+     "without a daemon",
+     0},
     {0},
 };
 
-static int no_such(const struct ctl *ctl, const char *what, const char *name, const char *names) {
-    char hint[80];
-    snprintf(hint, sizeof(hint), "there are:%s", names);
-    return ctl_misuse(ctl, hint, "there is no %s \"%.64s\"", what, name);
-}
-
-static int read_rule(struct integral *in, const char *name) {
-    return jd_rule_find((jobd_bytes){name, strlen(name)}, &in->rule) == 0
-               ? 0
-               : no_such(in->ctl, "rule", name, JD_RULE_NAMES);
-}
-
-static int read_kernel(struct integral *in, const char *name) {
-    return jd_kernel_find((jobd_bytes){name, strlen(name)}, &in->kernel) == 0
-               ? 0
-               : no_such(in->ctl, "kernel", name, JD_KERNEL_NAMES);
-}
-
-// Whether the worker's CPU has it, the worker says.
-static int read_isa(struct integral *in, const char *name) {
-    enum jd_isa isa;
-    in->isa = name;
-    return jd_isa_find((jobd_bytes){name, strlen(name)}, &isa) == 0
-               ? 0
-               : no_such(in->ctl, "instruction set", name, JD_ISA_NAMES);
+static int read_tolerance(struct command *c, const char *name, const char *text, double *ret) {
+    int r = number_parse(c->ctl, name, text, ret);
+    c->adaptive = true;
+    if (!r && !(*ret > 0))
+        r = ctl_misuse(c->ctl, "write a small number, as 1e-9", "%s must be more than 0", name);
+    return r;
 }
 
 static error_t on_option(int key, char *arg, struct argp_state *state) {
-    struct integral *in = state->input;
+    struct command *c = state->input;
     switch (key) {
     case KEY_STEPS:
-        return number_parse_count(in->ctl, "STEPS", arg, JD_N_ITER_MAX, &in->n_iter);
+        c->for_sums = "-n";
+        return number_parse_count(c->ctl, "STEPS", arg, JD_N_ITER_MAX, &c->in.n_steps);
+    case KEY_TOL:
+        return read_tolerance(c, "TOL", arg, &c->tolerance);
+    case KEY_RTOL:
+        return read_tolerance(c, "RTOL", arg, &c->relative);
+    case KEY_PARAM:
+        return integral_read_param(&c->in, arg);
     case KEY_PARTS:
-        return number_parse_count(in->ctl, "PARTS", arg, PARTS_MAX, &in->n_jobs);
+        return number_parse_count(c->ctl, "PARTS", arg, PARTS_MAX, &c->in.n_jobs);
     case KEY_RULE:
-        return read_rule(in, arg);
+        c->for_sums = "--rule";
+        return integral_read_rule(&c->in, arg);
     case KEY_KERNEL:
-        return read_kernel(in, arg);
+        return integral_read_kernel(&c->in, arg);
     case KEY_ISA:
-        return read_isa(in, arg);
+        return integral_read_isa(&c->in, arg);
+    case KEY_BACKEND:
+        return integral_read_backend(&c->in, arg);
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
 static const struct ctl_syntax syntax = {
-    .argp = {.options = options,
-             .parser = on_option,
-             .args_doc = "FUNC A B",
-             .doc =
-                 "Integrate FUNC from A to B, by default as a left Riemann sum, in parts over the "
-                 "workers.\n\n"
-                 "  jobctl integrate cos 0 pi/2\n"
-                 "  jobctl integrate sin -2*pi 0 -n 1e8 -j 4\n"
-                 "  jobctl integrate exp 0 1 --json\n"
-                 "  jobctl integrate erf 0 1 -n 1000 --rule gauss --kernel fast\n"
-                 "\vA, B, STEPS and PARTS are constant expressions: 1e-3, -pi/2, 2^20, sqrt(2). "
-                 "FUNC is a function of one number: sin, exp, j0, ... The result does not "
-                 "depend on which part is done first."},
+    .argp =
+        {.options = options,
+         .parser = on_option,
+         .args_doc = "FUNC A B",
+         .doc = "Integrate FUNC from A to B, by default as a left Riemann sum, in parts over the "
+                "workers; with --tol, as exactly as is asked for.\n\n"
+                "  jobctl integrate cos 0 pi/2\n"
+                "  jobctl integrate sin -2*pi 0 -n 1e8 -j 4\n"
+                "  jobctl integrate 'exp(-x^2) * cos(k*x)' 0 1 -p k=3\n"
+                "  jobctl integrate '1/sqrt(x)' 0 1 --tol 1e-9\n"
+                "  jobctl integrate erf 0 1 -n 1000 --rule gauss --kernel fast --json\n"
+                "\vA, B, STEPS, PARTS and values are constant expressions: 1e-3, -pi/2, 2^20, "
+                "sqrt(2). FUNC is a function of one number: sin, exp, j0, ..., or an expression of "
+                "x, or MODULE.FUNCTION, which a plugin brings. The result of a sum does not depend "
+                "on which part is done first, nor on the backend; what --tol gives depends on "
+                "it within its error."},
     .n_least = 3,
     .n_most = 3,
-    .is_operand = number_is,
+    .is_operand = integral_is_operand,
 };
 
-// ---- The question ----
+// ---- a sum ----
 
-static int check_function(const struct ctl *ctl, const char *name) {
-    const jobd_bytes view = {name, strlen(name)};
-    if (jd_integrand_find(view))
-        return 0;
-    const char *close = jd_integrand_suggest(view);
-    char hint[400];
-    size_t n = (size_t)snprintf(hint, sizeof(hint), close ? "did you mean \"%s\"?" : "there are:%s",
-                                close ? close : "");
-    const struct jd_integrand *f;
-    for (size_t i = 0; !close && (f = jd_integrand_at(i)) != NULL && n < sizeof(hint) - 16; i++)
-        n += (size_t)snprintf(hint + n, sizeof(hint) - n, " %s", f->name);
-    return ctl_misuse(ctl, hint, "there is no function \"%.64s\"", name);
-}
-
-static int read_operands(struct integral *in, char **operands) {
-    in->function = operands[0];
-    int r = check_function(in->ctl, in->function);
-    if (!r)
-        r = number_parse(in->ctl, "A", operands[1], &in->a);
-    if (!r)
-        r = number_parse(in->ctl, "B", operands[2], &in->b);
-    if (!r && !isfinite(in->b - in->a))
-        r = ctl_misuse(in->ctl, "choose bounds that are closer together",
-                       "from A to B is farther than a double can tell");
-    if (!r && in->n_iter == 0)
-        r = ctl_misuse(in->ctl, NULL, "at least one step is needed");
-    if (!r && *in->isa && in->kernel != JD_KERNEL_FAST)
-        r = ctl_misuse(in->ctl, "add --kernel fast",
-                       "--isa is for the fast kernel: the portable one is the same on all");
-    return r;
-}
-
-// ---- The parts ----
-
-static int read_result(struct part *p, jobd_bytes value) {
-    struct integral *in = p->whole;
-    jobd_reader r = jobd_reader_of(value);
-    uint32_t n;
-    uint64_t n_steps, n_evaluations;
-    jobd_bytes kernel, rule, isa;
-    jobd_read_array(&r, &n);
-    jobd_read_f64(&r, &in->values[p->index]);
-    jobd_read_u64(&r, &n_steps);
-    jobd_read_str(&r, &kernel);
-    jobd_read_str(&r, &rule);
-    jobd_read_str(&r, &isa);
-    if (jobd_read_u64(&r, &n_evaluations) < 0)
-        return r.err;
-    if (in->n_done == 0)
-        snprintf(in->ran_on, sizeof(in->ran_on), "%.*s", (int)JD_MIN(isa.len, ISA_MAX - 1),
-                 (const char *)isa.data);
-    in->n_evaluations += n_evaluations;
-    return 0;
-}
-
-static void show_part(const struct part *p, const jobd_job_info *info) {
-    struct integral *in = p->whole;
-    double value = in->values[p->index], seconds = (double)info->run_ns / 1e9;
-    if (in->ctl->json) {
-        json_t *row = json_pack("{s:I, s:I}", "index", (json_int_t)p->index, "pid",
-                                (json_int_t)info->worker_pid);
-        ctl_json_set_double(row, value);
-        json_object_set_new(row, "seconds", json_real(seconds));
-        json_array_append_new(in->done, row);
+static void show_part(const struct part *p, void *arg) {
+    struct command *c = arg;
+    if (c->ctl->json) {
+        json_t *row =
+            json_pack("{s:I, s:I}", "index", (json_int_t)p->index, "pid", (json_int_t)p->pid);
+        ctl_json_set_double(row, p->value);
+        json_object_set_new(row, "seconds", json_real(p->run_s));
+        json_array_append_new(c->done, row);
         return;
     }
-    progress_clear(&in->progress);
-    if (in->n_done == 0)
+    progress_clear(&c->progress);
+    if (p->whole->n_done == 0)
         printf("%6s  %7s  %10s  %s\n", "INDEX", "PID", "SECONDS", "VALUE");
     char text[CTL_DOUBLE_MAX];
-    ctl_double_text(value, text);
-    printf("%6" PRIu64 "  %7" PRId64 "  %10.6f  %s\n", p->index, info->worker_pid, seconds, text);
+    ctl_double_text(p->value, text);
+    printf("%6" PRIu64 "  %7" PRId64 "  %10.6f  %s\n", p->index, p->pid, p->run_s, text);
 }
 
-static void set_share(struct part *p, double share) {
-    p->whole->progress.n_done += share - p->share;
-    p->share = share;
-}
-
-static void on_part_note(jobd_future *f, const char *text, void *arg) {
-    struct part *p = arg;
-    jobd_job_info info = {.struct_size = sizeof(info)};
-    jobd_future_info(f, &info);
-    set_share(p, info.progress);
-    ctl_on_note(f, text, p->whole->ctl);
-}
-
-static void on_part_done(jobd_future *f, void *arg) {
-    struct part *p = arg;
-    struct integral *in = p->whole;
-    jobd_bytes value;
-    if (in->failed)
-        return;
-    if (jobd_future_result(f, 0, &value) < 0 || read_result(p, value) < 0) {
-        in->failed = p;
-        return;
-    }
-    jobd_job_info info = {.struct_size = sizeof(info)};
-    jobd_future_info(f, &info);
-    in->run_s += (double)info.run_ns / 1e9;
-    show_part(p, &info);
-    set_share(p, 1);
-    in->n_done++;
-}
-
-static int build_part(jobd_args *a, const struct integral *in, uint64_t i, jobd_bytes *ret) {
-    struct jd_part part = jd_split_part(in->a, in->b, in->n_iter, in->n_parts, i);
-    jobd_args_reset(a);
-    jobd_args_array(a, 8);
-    jobd_args_str(a, in->function);
-    jobd_args_f64(a, part.a);
-    jobd_args_f64(a, part.b);
-    jobd_args_u64(a, part.n);
-    jobd_args_str(a, jd_kernel_name(in->kernel));
-    jobd_args_str(a, jd_rule_name(in->rule));
-    jobd_args_str(a, in->isa);
-    jobd_args_u64(a, jd_rule_edges(i, in->n_parts));
-    return jobd_args_finish(a, ret);
-}
-
-// 0 | 1 stopped | JOBD_E_*.
-static int submit_part(struct integral *in, jobd_executor *ex, jobd_args *a, uint64_t i) {
-    struct part *p = &in->parts[i];
-    *p = (struct part){.whole = in, .index = i};
-    jobd_bytes bytes;
-    int r = build_part(a, in, i, &bytes);
-    while (!r && (r = jobd_submit(ex, "integrate", bytes, NULL, &p->future)) == JOBD_E_AGAIN)
-        r = ctl_turn(in->ctl); // room appears as bytes leave
-    if (r)
-        return r;
-    jobd_future_on_note(p->future, on_part_note, p); // fails if the future is done already
-    return jobd_future_add_done_callback(p->future, on_part_done, p);
-}
-
-static int submit_parts(struct integral *in) {
-    jobd_executor *ex = NULL;
-    jobd_args *a = jobd_args_new();
-    int r = a ? jobd_executor_open(in->ctl->conn, NULL, &ex) : JOBD_E_NOMEM;
-    for (uint64_t i = 0; i < in->n_parts && !r; i++)
-        r = submit_part(in, ex, a, i);
-    jobd_executor_free(ex);
-    jobd_args_free(a);
-    return r;
-}
-
-// ---- The answer ----
-
-static int print_answer(const struct integral *in, double value) {
+static void print_value(const struct integral *in, double value) {
     char from[CTL_DOUBLE_MAX], to[CTL_DOUBLE_MAX], text[CTL_DOUBLE_MAX];
     ctl_double_text(in->a, from);
     ctl_double_text(in->b, to);
     ctl_double_text(value, text);
-    printf("%s from %s to %s = %s\n", in->function, from, to, text);
-    printf("%" PRIu64 " steps in %zu part%s, %.6f s, speed-up %.2f\n", in->n_iter, in->n_parts,
-           in->n_parts == 1 ? "" : "s", in->wall_s, in->run_s / in->wall_s);
+    ctl_print_safe(stdout, in->function);
+    printf(" from %s to %s = %s\n", from, to, text);
+}
+
+static const char *plural(uint64_t n) {
+    return n == 1 ? "" : "s";
+}
+
+static int print_sum(const struct command *c, const struct parts *p) {
+    const struct integral *in = &c->in;
+    print_value(in, p->value);
+    printf("%" PRIu64 " step%s in %zu part%s, %.6f s, speed-up %.2f\n", in->n_steps,
+           plural(in->n_steps), p->n, plural(p->n), p->wall_s, p->run_s / p->wall_s);
     if (in->rule != JD_RULE_LEFT || in->kernel != JD_KERNEL_PORTABLE)
         printf("rule %s, %" PRIu64 " evaluations, kernel %s%s%s\n", jd_rule_name(in->rule),
-               in->n_evaluations, jd_kernel_name(in->kernel), *in->ran_on ? " on " : "",
-               in->ran_on);
+               p->n_evaluations, jd_kernel_name(in->kernel), *p->ran_on ? " on " : "", p->ran_on);
     return CTL_DONE;
 }
 
-static int print_answer_json(const struct integral *in, double value) {
-    json_t *answer = json_object();
+// {"value": ..., "function": ..., ...}: what both kinds of an answer begin with.
+static json_t *answer_of(const struct integral *in, double value, const char *ran_on) {
+    json_t *answer = json_object(), *params = json_object();
+    for (size_t i = 0; i < in->n_params; i++) {
+        char name[JD_EXPR_NAME_MAX + 1];
+        integral_param_name(in, i, name);
+        json_object_set_new(params, name, json_real(in->params[i].value));
+    }
     ctl_json_set_double(answer, value);
-    json_t *rest = json_pack(
-        "{s:s, s:f, s:f, s:I, s:s, s:s, s:s?, s:I, s:O, s:f}", "function", in->function, "a", in->a,
-        "b", in->b, "n_iter", (json_int_t)in->n_iter, "rule", jd_rule_name(in->rule), "kernel",
-        jd_kernel_name(in->kernel), "isa", *in->ran_on ? in->ran_on : NULL, "evaluations",
-        (json_int_t)in->n_evaluations, "parts", in->done, "seconds", in->wall_s);
+    json_t *rest =
+        json_pack("{s:s, s:o, s:f, s:f, s:s, s:s, s:s?}", "function", in->function, "params",
+                  params, "a", in->a, "b", in->b, "backend", backend_name(in->backend), "kernel",
+                  jd_kernel_name(in->kernel), "isa", *ran_on ? ran_on : NULL);
     if (!rest || json_object_update(answer, rest)) {
         json_decref(answer);
         answer = NULL;
     }
     json_decref(rest);
-    return ctl_print_json(in->ctl, answer);
+    return answer;
 }
 
-static int explain_failure(const struct integral *in) {
-    const struct part *p = in->failed;
-    char what[64];
-    snprintf(what, sizeof(what), "part %" PRIu64 ", job", p->index);
-    jobd_error why;
-    if (jobd_future_exception(p->future, 0, &why) == 0) // it has a result, but not of our shape
-        return ctl_fail_call(in->ctl, JOBD_E_PROTO, "read the result of a part");
-    return ctl_fail_job(in->ctl, p->future, what, NULL);
-}
-
-static int compute(struct integral *in) {
-    uint64_t begin_ns = ctl_now_ns();
-    progress_begin(&in->progress, in->ctl, "integrate", (double)in->n_parts);
-    int r = submit_parts(in);
-    while (r == 0 && in->n_done < in->n_parts && !in->failed)
-        r = ctl_turn(in->ctl); // a dead connection fails every part that is not done
-    in->wall_s = (double)(ctl_now_ns() - begin_ns) / 1e9;
-    progress_end(in->ctl);
-    if (r > 0) {
-        char what[80];
-        snprintf(what, sizeof(what), "%zu of %zu parts were done, the others are cancelled",
-                 in->n_done, in->n_parts);
-        return ctl_fail_stopped(in->ctl, what);
+// rest taken.
+static int print_json(const struct command *c, json_t *answer, json_t *rest) {
+    if (!answer || !rest || json_object_update(answer, rest)) {
+        json_decref(answer);
+        answer = NULL;
     }
-    if (in->failed)
-        return explain_failure(in);
-    if (r < 0)
-        return ctl_fail_call(in->ctl, r, "submit the parts");
-    double value = jd_split_reduce(in->values, in->n_parts);
-    return in->ctl->json ? print_answer_json(in, value) : print_answer(in, value);
+    json_decref(rest);
+    return ctl_print_json(c->ctl, answer);
 }
 
-// One part for each worker, if nobody said otherwise.
-static int choose_parts(struct integral *in) {
-    if (in->n_jobs == 0) {
-        json_t *status;
-        int r = ctl_status(in->ctl, &status);
-        if (r)
-            return r;
-        json_int_t n = json_integer_value(json_object_get(status, "workers"));
-        in->n_jobs = (uint64_t)JD_MIN(JD_MAX(n, 1), PARTS_MAX);
-        json_decref(status);
-    }
-    in->n_parts = jd_split_count(in->n_iter, in->n_jobs);
-    in->parts = jd_zalloc(in->n_parts * sizeof(*in->parts));
-    in->values = jd_zalloc(in->n_parts * sizeof(*in->values));
-    in->done = json_array();
-    if (!in->parts || !in->values || !in->done)
-        return ctl_fail_call(in->ctl, JOBD_E_NOMEM, "prepare the parts");
+static int print_sum_json(const struct command *c, const struct parts *p) {
+    const struct integral *in = &c->in;
+    return print_json(c, answer_of(in, p->value, p->ran_on),
+                      json_pack("{s:I, s:s, s:I, s:O, s:f}", "n_iter", (json_int_t)in->n_steps,
+                                "rule", jd_rule_name(in->rule), "evaluations",
+                                (json_int_t)p->n_evaluations, "parts", c->done, "seconds",
+                                p->wall_s));
+}
+
+static int sum_with(struct command *c, struct parts *p) {
+    const jobd_executor_options eo = {JOBD_OPTIONS(jobd_executor_options),
+                                      .pool = backend_pool(c->in.backend)};
+    jobd_executor *ex = NULL;
+    p->on_done = show_part;
+    p->arg = c;
+    int r = c->in.backend == BACKEND_serial ? 0 : jobd_executor_open(c->ctl->conn, &eo, &ex);
+    if (r)
+        return ctl_fail_call(c->ctl, r, "submit the parts");
+    progress_begin(&c->progress, c->ctl, "integrate", (double)p->n);
+    r = parts_run(p, ex);
+    progress_end(c->ctl);
+    jobd_executor_free(ex);
+    if (r)
+        return r;
+    return c->ctl->json ? print_sum_json(c, p) : print_sum(c, p);
+}
+
+static int sum(struct command *c) {
+    struct parts parts = {.n = 0};
+    uint64_t n_jobs;
+    int r = integral_count_jobs(&c->in, &n_jobs);
+    c->done = json_array();
+    r = r ? r : parts_prepare(&parts, &c->in, n_jobs);
+    r = r ? r : sum_with(c, &parts);
+    ctl_disconnect(c->ctl);
+    parts_free(&parts);
+    json_decref(c->done);
+    return r;
+}
+
+// ---- an adaptive integral ----
+
+static int print_quad(const struct integral *in, const struct quad *q) {
+    print_value(in, q->value);
+    printf("error at most about %.2g, %" PRIu64 " evaluations in %zu intervals, %.6f s\n", q->error,
+           q->n_evaluations, q->n_intervals, q->wall_s);
     return CTL_DONE;
 }
 
-static void free_parts(struct integral *in) {
-    for (size_t i = 0; in->parts && i < in->n_parts; i++)
-        jobd_future_unref(in->parts[i].future);
-    jd_free(in->parts);
-    jd_free(in->values);
-    json_decref(in->done);
+static int print_quad_json(const struct command *c, const struct quad *q) {
+    return print_json(c, answer_of(&c->in, q->value, q->ran_on),
+                      json_pack("{s:f, s:f, s:I, s:I, s:I, s:f, s:f}", "error", q->error,
+                                "tolerance", q->goal, "evaluations", (json_int_t)q->n_evaluations,
+                                "intervals", (json_int_t)q->n_intervals, "at_once",
+                                (json_int_t)q->n_jobs, "run_seconds", q->run_s, "seconds",
+                                q->wall_s));
+}
+
+static int adapt(struct command *c) {
+    struct quad q = {.in = &c->in, .tolerance = c->tolerance, .relative = c->relative};
+    int r = integral_count_jobs(&c->in, &q.n_jobs);
+    r = r ? r : quad_run(&q);
+    if (r)
+        return r;
+    return c->ctl->json ? print_quad_json(c, &q) : print_quad(&c->in, &q);
+}
+
+static int read_operands(struct command *c, char **operands) {
+    if (c->adaptive && c->for_sums)
+        return ctl_misuse(c->ctl, "choose one: steps, or a tolerance",
+                          "%s is for sums, and with --tol or --rtol there are none", c->for_sums);
+    return integral_read_operands(&c->in, operands);
 }
 
 int cmd_integrate(struct ctl *ctl, char **argv) {
-    struct integral in = {.ctl = ctl, .n_iter = 1000000, .isa = ""};
+    struct command c = {
+        .ctl = ctl,
+        .in = {.ctl = ctl, .n_steps = STEPS_DEFAULT, .isa = "", .backend = BACKEND_process}};
     struct args args;
-    int r = ctl_parse(ctl, &syntax, argv, &in, &args);
+    int r = ctl_parse(ctl, &syntax, argv, &c, &args);
     if (r)
         return ctl_exit_of(JD_MIN(r, 0));
-    r = ctl_exit_of(read_operands(&in, args.operands));
-    if (!r)
+    r = ctl_exit_of(read_operands(&c, args.operands));
+    bool serial = c.in.backend == BACKEND_serial; // then signals end the process as usual
+    if (!r && !serial)
         r = ctl_connect(ctl);
-    if (!r)
-        r = choose_parts(&in);
-    if (!r)
+    if (!r && !serial)
         r = ctl_watch_signals(ctl);
     if (!r)
-        r = compute(&in);
-    ctl_disconnect(ctl); // first: it ends unfinished futures, whose callbacks look at the parts
-    free_parts(&in);
+        r = c.adaptive ? adapt(&c) : sum(&c);
+    ctl_disconnect(ctl);
     args_free(&args);
     return r;
 }

@@ -124,9 +124,10 @@ static int show_lines(struct query *q, json_t *page) {
 static int keep_rows(struct query *q, json_t *page) {
     for (size_t i = 0; i < json_array_size(page) && q->n_shown < q->limit; i++) {
         json_t *row = json_array_get(page, i), *error = json_object_get(row, "error");
-        if (json_is_integer(error) && json_integer_value(error) != 0)
-            json_object_set_new(row, "error",
-                                json_string(jobd_errname((int)json_integer_value(error))));
+        if (json_is_integer(error)) {
+            int code = (int)json_integer_value(error);
+            json_object_set_new(row, "error", code ? json_string(jobd_errname(code)) : json_null());
+        }
         if (json_array_append(q->rows, row))
             return ctl_fail_call(q->ctl, JOBD_E_NOMEM, "keep the jobs");
         q->n_shown++;

@@ -30,7 +30,7 @@ static const struct argp_option options[] = {
      0},
     {"max-lent", KEY_MAX_LENT, "N", 0,
      "slots that tasks may lend at once while they wait for jobs of their own (default: as many as "
-     "there are workers)",
+     "its workers have threads)",
      0},
     {0},
 };
@@ -81,8 +81,8 @@ static const struct ctl_syntax syntax = {
              .doc = "Create a pool, for every program of the machine.\n\n"
                     "  jobctl pool create night -w 2\n"
                     "  jobctl pool create gui -w 1 -t 8\n"
-                    "  jobctl pool create model -w 4 --init model.load --init-args "
-                    "'[\"a.bin\"]' --max-jobs 1000 --max-rss 2GiB\n"
+                    "  jobctl pool create model --init model.load --init-args '[\"a.bin\"]'\n"
+                    "  jobctl pool create leaky -w 4 --max-jobs 1000 --max-rss 2GiB\n"
                     "\v" ARGUMENTS_DOC},
     .n_least = 1,
     .n_most = 1,

@@ -49,6 +49,7 @@ struct ctl {
 
 #define CTL_COMMAND_MAP(X)                                                                         \
     X(integrate, "integrate a function in parts over the workers")                                 \
+    X(bench, "time the daemon: an integral on every backend")                                      \
     X(submit, "run one task and print its result, or leave it to the daemon")                      \
     X(map, "run a task for every line of standard input")                                          \
     X(run, "run a command, or a task, as a process of its own")                                    \

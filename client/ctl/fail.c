@@ -179,7 +179,7 @@ int ctl_fail_job(const struct ctl *ctl, jobd_future *f, const char *what, const 
     jobd_future_info(f, &info);
     char message[400];
     if (info.job_id == 0)
-        snprintf(message, sizeof(message), "%s was not accepted: %s", what, why.message);
+        snprintf(message, sizeof(message), "%s not accepted: %s", what, why.message);
     else // "job 7 failed: ...", or "job 7 was running: ..." if the connection broke
         snprintf(message, sizeof(message), "%s %" PRIu64 " %s%s: %s", what, info.job_id,
                  info.state < JOBD_JOB_DONE ? "was " : "", jobd_job_state_name(info.state),

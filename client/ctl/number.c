@@ -5,7 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "expr.h"
 #include "print.h"
 
 bool number_is(const char *token) {
@@ -25,15 +24,19 @@ static void point_at(const char *text, size_t column, char *ret, size_t size) {
     snprintf(ret, size, "    %s\n    %*s^", shown, (int)n_before, "");
 }
 
+int number_misuse(const struct ctl *ctl, const char *name, const char *text,
+                  const struct jd_expr_error *error) {
+    char hint[2 * JD_EXPR_TEXT_MAX + 16];
+    if (error->column > 0)
+        point_at(text, error->column, hint, sizeof(hint));
+    return ctl_misuse(ctl, error->column > 0 ? hint : NULL, "%s: %s", name, error->text);
+}
+
 int number_parse(const struct ctl *ctl, const char *name, const char *text, double *ret) {
     struct jd_expr e;
     struct jd_expr_error error;
-    int r = jd_expr_parse((jobd_bytes){text, strlen(text)}, NULL, &e, &error);
-    if (r) {
-        char hint[2 * JD_EXPR_TEXT_MAX + 16];
-        point_at(text, error.column, hint, sizeof(hint));
-        return ctl_misuse(ctl, hint, "%s: %s", name, error.text);
-    }
+    if (jd_expr_parse((jobd_bytes){text, strlen(text)}, NULL, &e, &error))
+        return number_misuse(ctl, name, text, &error);
     double x = jd_expr_eval(&e, 0);
     if (!isfinite(x)) {
         char shown[CTL_DOUBLE_MAX];

@@ -71,11 +71,11 @@ bool jd_kronrod(const struct jd_integral *in, struct jd_panel *ret, struct jd_po
     double mean = 0.5 * kronrod, spread = kronrod_weights[PAIRS] * fabs(centre - mean);
     for (size_t k = 0; k < PAIRS; k++)
         spread += kronrod_weights[k] * (fabs(y[k] - mean) + fabs(y[k + PAIRS] - mean));
-    double rounding = 50 * DBL_EPSILON * magnitude * fabs(half);
-    *ret = (struct jd_panel){
-        .value = kronrod * half,
-        .error = estimate((kronrod - gauss) * half, spread * fabs(half), rounding),
-        .rounding = rounding,
-    };
+    double rounding = 50 * DBL_EPSILON * magnitude * fabs(half), value = kronrod * half;
+    *ret = (struct jd_panel){.value = value, .error = INFINITY};
+    if (isfinite(value) && isfinite(rounding) && isfinite(spread)) {
+        ret->error = estimate((kronrod - gauss) * half, spread * fabs(half), rounding);
+        ret->rounding = rounding;
+    }
     return true;
 }

@@ -13,7 +13,7 @@ enum { JD_KRONROD_POINTS = 15 };
 
 struct jd_panel {
     double value;
-    double error;    // an estimate of |value - integral|
+    double error;    // an estimate of |value - integral|; infinite where a sum overflows
     double rounding; // the least that error can be: 50 units of 2^-52 of the integral of |f|
 };
 

@@ -107,6 +107,7 @@ static void audit_worker(const struct core *core, uint32_t number) {
     if (started)
         audit_window(core, number);
     JD_ASSERT(w->n_out == 0 || has_process);
+    JD_ASSERT(w->open == worker_takes_jobs(w));
     JD_ASSERT(w->idle == (worker_takes_jobs(w) && worker_free_threads(w) > 0 && w->n_free > 0));
     JD_ASSERT(!started || w->stop_slot == SLOT_NONE || w->slot[w->stop_slot].job != 0 ||
               w->state == WORKER_REAPING);
@@ -146,12 +147,25 @@ static void audit_workers(const struct core *core, const struct pool *pool) {
     JD_ASSERT(idle == 0);
 }
 
+static void audit_levels(const struct core *core, const struct pool *pool) {
+    int smallest = -1;
+    for (int i = LEVELS - 1; i >= 0; i--) {
+        JD_ASSERT((pool->ring[i] != 0) == (pool->levels[i / 64] >> i % 64 & 1));
+        smallest = pool->ring[i] ? i : smallest;
+    }
+    JD_ASSERT(pool->level == smallest);
+    bool due = sched_could_start(core, pool) || pool->n_resuming > 0 || pool->look_for_work;
+    JD_ASSERT(!due || core->pools_due >> pool->number & 1);
+}
+
 static void audit_pool(const struct core *core, const struct pool *pool, const struct tally *t) {
     audit_workers(core, pool);
+    audit_levels(core, pool);
     JD_ASSERT(pool->n_jobs == t->jobs && pool->n_queued == t->queued);
     // Work-conserving: nothing waits for a client that reads while a worker has nothing to do.
-    bool held = pool->paused || pool->n_resuming > 0 || core->killing || !core->tasks.settled;
-    JD_ASSERT(pool_level(pool) < 0 || !pool->idle || core->more || held);
+    bool held = pool->paused || pool->n_resuming > 0 || core->killing || !core->tasks.settled ||
+                !pool_has_slot(pool);
+    JD_ASSERT(pool->level < 0 || !pool->idle || core->more || held);
     // A task that computes has a slot: never more of them than there are slots.
     if (pool->n_threads == 1 && !pool->is_single && pool->n_lent + pool->n_parked > 0) {
         uint32_t serving = 0;

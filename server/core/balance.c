@@ -145,6 +145,7 @@ void balance_run(struct core *core) {
     for (uint32_t i = 0; i < core->n_pools; i++)
         if (core->pools[i] && core->pools[i]->is_unbalanced)
             balance(core, core->pools[i]);
+    core->more |= core->is_unbalanced; // one has let go what another wants
 }
 
 // A worker that was parked, because its slot came back, is let go when it was not needed for a while.

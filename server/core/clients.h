@@ -74,13 +74,13 @@ struct clients {
 };
 
 static inline struct client *client_at(const struct clients *c, uint32_t index) {
-    return jd_slab_at(&c->slab, index);
+    return JD_SLAB_AT(&c->slab, index, struct client);
 }
 static inline struct share *share_at(const struct clients *c, uint32_t index) {
-    return jd_slab_at(&c->shares, index);
+    return JD_SLAB_AT(&c->shares, index, struct share);
 }
 static inline struct lane *lane_at(const struct clients *c, uint32_t index) {
-    return jd_slab_at(&c->lanes, index);
+    return JD_SLAB_AT(&c->lanes, index, struct lane);
 }
 static inline int8_t lane_priority(const struct lane *lane) {
     return (int8_t)(lane->level - LEVEL_ZERO);

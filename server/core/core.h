@@ -21,7 +21,7 @@ struct core_pool {
     jobd_bytes init_args;       // one msgpack array
     uint64_t recycle_jobs;      // 0 = never
     uint64_t recycle_rss_bytes; // 0 = never
-    uint32_t max_lent;          // 0 = as many as workers
+    uint32_t max_lent;          // 0 = as many as its workers have threads
 };
 
 struct core_config {

@@ -44,9 +44,8 @@ static struct fate too_big(struct core *core, const struct client *client,
     return instead;
 }
 
-static void tell(struct core *core, uint32_t client_index, uint32_t handle, const struct job *job,
-                 const struct fate *fate) {
-    const struct client *client = client_at(&core->clients, client_index);
+static void tell(struct core *core, const struct client *client, uint32_t handle,
+                 const struct job *job, const struct fate *fate) {
     if (client->state != CLIENT_OPEN)
         return;
     struct fate instead;
@@ -72,21 +71,23 @@ static void tell(struct core *core, uint32_t client_index, uint32_t handle, cons
 void job_end(struct core *core, uint32_t index, const struct fate *fate) {
     struct job *job = job_at(&core->jobs, index);
     uint32_t owner = job->client;
+    struct client *client = owner != core->nobody ? client_at(&core->clients, owner) : NULL;
     struct fate instead; // what the owner cannot be told is no result
-    if (owner != core->nobody && fate->value.len > client_at(&core->clients, owner)->max_value) {
-        instead = too_big(core, client_at(&core->clients, owner), fate);
+    if (client && fate->value.len > client->max_value) {
+        instead = too_big(core, client, fate);
         fate = &instead;
     }
     job_set_state(job, fate->state);
     count(&core->counts, fate->state);
     job_pool(core, job)->n_jobs--;
-    if (owner != core->nobody) {
-        tell(core, owner, job->handle, job, fate);
-        handles_clear(&client_at(&core->clients, owner)->handles, job->handle);
+    if (client) {
+        tell(core, client, job->handle, job, fate);
+        handles_clear(&client->handles, job->handle);
     }
     if (job->side) {
         for (uint32_t f = follow_first(core, job); f; f = follower_at(core, f)->next)
-            tell(core, follower_at(core, f)->client, follower_at(core, f)->handle, job, fate);
+            tell(core, client_at(&core->clients, follower_at(core, f)->client),
+                 follower_at(core, f)->handle, job, fate);
         follow_end(core, index);
         timer_remove(core, index);
     }
@@ -97,7 +98,8 @@ void job_end(struct core *core, uint32_t index, const struct fate *fate) {
         keys_remove(&core->keys, job_side_at(&core->jobs, job->side)->key);
     ids_clear(&core->ids, job->id);
     job_free(core, index);
-    client_settle(core, owner);
+    if (client && client->state == CLIENT_GONE)
+        client_settle(core, owner);
 }
 
 void job_end_cancelled(struct core *core, uint32_t index, const char *why) {

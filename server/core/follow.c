@@ -4,7 +4,7 @@
 #include "state.h"
 
 struct follower *follower_at(const struct core *core, uint32_t index) {
-    return jd_slab_at(&core->followers, index);
+    return JD_SLAB_AT(&core->followers, index, struct follower);
 }
 
 uint32_t follow_first(const struct core *core, const struct job *job) {

@@ -75,10 +75,10 @@ void job_free(struct core *core, uint32_t index);
 uint32_t jobs_next(const struct jobs *jobs, uint32_t from);
 
 static inline struct job *job_at(const struct jobs *jobs, uint32_t index) {
-    return jd_slab_at(&jobs->slab, index);
+    return JD_SLAB_AT(&jobs->slab, index, struct job);
 }
 static inline struct job_side *job_side_at(const struct jobs *jobs, uint32_t side) {
-    return jd_slab_at(&jobs->sides, side);
+    return JD_SLAB_AT(&jobs->sides, side, struct job_side);
 }
 // Makes one if there is none; NULL = out of memory.
 struct job_side *job_side_make(struct core *core, struct job *job);

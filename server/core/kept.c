@@ -8,7 +8,15 @@
 
 enum { RING_FIRST = 64 };
 
+// Number i of the ring, from the oldest.
+static struct kept *ring_at(const struct kept_ring *ring, uint32_t i) {
+    uint32_t at = ring->first + i;
+    return &ring->list[at < ring->cap ? at : at - ring->cap];
+}
+
 static void free_one(struct kept *k) {
+    if (!k->value && !k->name && !k->text && !k->label)
+        return; // as nearly always
     jd_free(k->value);
     jd_free(k->name);
     jd_free(k->text);
@@ -17,7 +25,7 @@ static void free_one(struct kept *k) {
 
 static void free_ring(struct kept_ring *ring) {
     for (uint32_t i = 0; i < ring->n; i++)
-        free_one(&ring->list[(ring->first + i) % ring->cap]);
+        free_one(ring_at(ring, i));
     jd_free(ring->list);
 }
 
@@ -36,7 +44,7 @@ static void forget_oldest(struct core *core, struct kept_ring *ring) {
         core->kept.forgotten = *k;
     else
         free_one(k);
-    ring->first = (ring->first + 1) % ring->cap;
+    ring->first = ring->first + 1 < ring->cap ? ring->first + 1 : 0;
     ring->n--;
 }
 
@@ -46,7 +54,7 @@ static bool grow(struct kept_ring *ring, uint32_t max) {
     if (!list)
         return false;
     for (uint32_t i = 0; i < ring->n; i++)
-        list[i] = ring->list[(ring->first + i) % ring->cap];
+        list[i] = *ring_at(ring, i);
     jd_free(ring->list);
     ring->list = list;
     ring->first = 0;
@@ -65,9 +73,7 @@ static struct kept *take(struct core *core, struct kept_ring *ring) {
         core->kept_wake_ns = core->now_ns + core->cfg.keep_ns;
         core_wake_at(core, core->kept_wake_ns);
     }
-    struct kept *k = &ring->list[(ring->first + ring->n++) % ring->cap];
-    memset(k, 0, sizeof *k);
-    return k;
+    return ring_at(ring, ring->n++);
 }
 
 static void keep_value(struct core *core, struct kept *k, jobd_bytes value) {
@@ -91,20 +97,23 @@ void kept_add(struct core *core, const struct job *job, const struct fate *fate)
     struct kept *k = take(core, detached ? &core->kept.detached : &core->kept.owned);
     if (!k)
         return;
-    k->id = job->id;
-    k->end_ns = core->now_ns;
-    k->run_ns = fate->run_ns;
-    k->submit_ms = job->submit_ms;
-    k->sent_ms = fate->sent_ns ? core_ms_of(core, fate->sent_ns) : 0;
-    k->pid = fate->pid;
-    k->task = job->task;
-    k->status = (int16_t)fate->status;
-    k->error = (int16_t)fate->error;
-    k->state = (uint8_t)fate->state;
-    k->attempts = job->attempts;
-    k->lost = (uint8_t)job->lost;
-    k->pool = (uint8_t)job_pool(core, job)->number;
-    k->priority = job->lane ? lane_priority(lane_at(&core->clients, job->lane)) : 0;
+    const struct lane *lane = job->lane ? lane_at(&core->clients, job->lane) : NULL;
+    *k = (struct kept){
+        .id = job->id,
+        .end_ns = core->now_ns,
+        .run_ns = fate->run_ns,
+        .submit_ms = job->submit_ms,
+        .sent_ms = fate->sent_ns ? core_ms_of(core, fate->sent_ns) : 0,
+        .pid = fate->pid,
+        .task = job->task,
+        .status = (int16_t)fate->status,
+        .error = (int16_t)fate->error,
+        .state = (uint8_t)fate->state,
+        .attempts = job->attempts,
+        .lost = (uint8_t)job->lost,
+        .pool = (uint8_t)(lane ? lane->pool : core->processes)->number,
+        .priority = lane ? lane_priority(lane) : 0,
+    };
     if (fate->usage) {
         k->cpu_ns = fate->usage->cpu_ns;
         k->max_rss_bytes = fate->usage->max_rss_bytes;
@@ -126,8 +135,8 @@ void kept_add(struct core *core, const struct job *job, const struct fate *fate)
 
 static const struct kept *find_in(const struct kept_ring *ring, uint64_t id) {
     for (uint32_t i = ring->n; i-- > 0;)
-        if (ring->list[(ring->first + i) % ring->cap].id == id)
-            return &ring->list[(ring->first + i) % ring->cap];
+        if (ring_at(ring, i)->id == id)
+            return ring_at(ring, i);
     return NULL;
 }
 
@@ -154,7 +163,7 @@ const struct kept *kept_at(const struct core *core, uint32_t i) {
         i -= ring->n;
         ring = &core->kept.owned;
     }
-    return i < ring->n ? &ring->list[(ring->first + i) % ring->cap] : NULL;
+    return i < ring->n ? ring_at(ring, i) : NULL;
 }
 
 void kept_forget_pool(struct core *core, uint32_t number) {

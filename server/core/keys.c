@@ -7,7 +7,7 @@
 enum { TABLE_FIRST = 64 };
 
 static struct key *key_at(const struct keys *keys, uint32_t index) {
-    return jd_slab_at(&keys->slab, index);
+    return JD_SLAB_AT(&keys->slab, index, struct key);
 }
 
 void keys_init(struct keys *keys) {

@@ -94,6 +94,7 @@ static void on_resume(struct core *core, uint32_t number, const struct jd_msg *m
     more->resuming = true;
     more->resume_id = msg->id;
     w->pool->n_resuming++;
+    core_pool_is_due(core, w->pool);
 }
 
 bool lend_knows(unsigned op) {
@@ -137,6 +138,11 @@ void lend_on_request(struct core *core, uint32_t number, const struct jd_msg *ms
     }
 }
 
+static void unpark_later(struct core *core, struct pool *pool) {
+    pool->unpark_ns = core->now_ns + UNPARK_NS;
+    core_wake_at(core, pool->unpark_ns);
+}
+
 // The job has its slot back, or is gone; its own jobs go with it.
 static void stop_lending(struct core *core, uint32_t number, unsigned index) {
     struct worker *w = &core->workers[number];
@@ -147,6 +153,8 @@ static void stop_lending(struct core *core, uint32_t number, unsigned index) {
     client_leave(core, more->caller);
     more->lent = more->resuming = false;
     more->caller = 0;
+    if (w->pool->n_parked > 0)
+        unpark_later(core, w->pool);
     window_update_idle(core, number);
     pool_unbalance(core, w->pool);
 }
@@ -156,7 +164,7 @@ void lend_end(struct core *core, uint32_t number, unsigned index) {
         stop_lending(core, number, index);
 }
 
-// One worker that computes has to make way. False = all of them are busy.
+// One worker that computes has to make way, if there is not a place anyway. False = all are busy.
 static bool park_one(struct core *core, struct pool *pool) {
     uint32_t serving = 0;
     for (uint32_t i = pool->workers; i; i = core->workers[i - 1].pool_next) {
@@ -168,9 +176,7 @@ static bool park_one(struct core *core, struct pool *pool) {
     if (!pool->idle)
         return false;
     worker_park(core, pool->idle - 1, true);
-    pool->unpark_ns = core->now_ns + UNPARK_NS;
-    core_wake_at(core, pool->unpark_ns);
-    return true;
+    return true; // stop_lending() sees to its end
 }
 
 // Its own jobs come first.
@@ -178,6 +184,15 @@ static bool would_go_on(const struct core *core, const struct worker *w, unsigne
     const struct slot_more *more = &w->more[index];
     return w->slot[index].has_more && more->resuming &&
            client_at(&core->clients, more->caller)->handles.used == 0;
+}
+
+// A worker that retires is not in the way of those that serve: it needs a slot, no place of theirs.
+static bool may_go_on(struct core *core, struct pool *pool, const struct worker *w) {
+    if (!pool_has_slot(pool))
+        return false;
+    if (w->n_threads > 1)
+        return w->n_out - w->n_lent < w->n_threads;
+    return w->retiring || park_one(core, pool);
 }
 
 bool lend_run(struct core *core, struct pool *pool) {
@@ -188,12 +203,10 @@ bool lend_run(struct core *core, struct pool *pool) {
         for (uint16_t s = w->out_head; s != SLOT_NONE && w->n_lent > 0; s = w->slot[s].next) {
             if (!would_go_on(core, w, s))
                 continue;
-            bool may = w->n_threads > 1 ? w->n_out - w->n_lent < w->n_threads
-                       : w->retiring    ? true // its replacement is there beside it anyway
-                                        : park_one(core, pool);
-            waits |= !may;
-            if (!may)
+            if (!may_go_on(core, pool, w)) {
+                waits = true;
                 continue;
+            }
             struct jd_msg request = {.op = JD_OP_RESUME, .id = w->more[s].resume_id};
             reply(core, i - 1, &request, 0);
             stop_lending(core, i - 1, s);

@@ -7,7 +7,7 @@
 #include "state.h"
 
 static struct drain *drain_at(const struct core *core, uint32_t index) {
-    return jd_slab_at(&core->drains, index);
+    return JD_SLAB_AT(&core->drains, index, struct drain);
 }
 
 static void tell(struct core *core, const struct pool *pool, const char *what) {
@@ -35,7 +35,7 @@ static int check_room(struct core *core, uint64_t more, jobd_bytes *ret_text) {
 }
 
 // Before the first worker is ready any name may be right.
-static bool may_be_task(const struct tasks *tasks, jobd_bytes name) {
+static bool may_be_task(struct tasks *tasks, jobd_bytes name) {
     int task = tasks_find(tasks, name);
     return tasks->settled ? task >= 0 && tasks->list[task].known
                           : jd_name_ok(name, TASK_NAME_BYTES);
@@ -99,8 +99,10 @@ static int delete (struct core *core, struct pool *pool, bool now, jobd_bytes *r
         return JOBD_E_PERM;
     }
     pool->deleting = true;
+    core->pools_managed |= UINT64_C(1) << pool->number;
     pool->stops_jobs = now;
     pool->paused = false;
+    core_pool_is_due(core, pool);
     pool_unbalance(core, pool);
     tell(core, pool, "pool.deleted");
     return 0;
@@ -114,6 +116,7 @@ static int drain(struct core *core, uint32_t index, struct pool *pool, const str
     const struct client *client = client_at(&core->clients, index);
     *drain_at(core, at) = (struct drain){client->session, client->peer, msg->id, pool->drains};
     pool->drains = at;
+    core->pools_managed |= UINT64_C(1) << pool->number;
     if (!pool->draining)
         tell(core, pool, "pool.draining");
     pool->draining = true;
@@ -146,6 +149,7 @@ static int on_pool(struct core *core, uint32_t index, const struct jd_msg *msg,
         return resize(core, pool, msg->u.pool_resize.workers, ret_text);
     case JD_OP_POOL_PAUSE:
         pool->paused = msg->u.pool_pause.paused;
+        core_pool_is_due(core, pool);
         pool->draining &= pool->paused;
         tell(core, pool, pool->paused ? "pool.paused" : "pool.resumed");
         return 0;
@@ -189,11 +193,13 @@ static void answer_drains(struct core *core, struct pool *pool) {
 }
 
 void manage_run(struct core *core) {
-    for (uint32_t i = 0; i < core->n_pools; i++) {
-        struct pool *pool = core->pools[i];
-        if (pool && pool->deleting && pool->n_jobs > pool->n_out)
+    for (uint64_t managed = core->pools_managed; managed; managed &= managed - 1) {
+        struct pool *pool = core->pools[__builtin_ctzll(managed)];
+        if (pool->deleting && pool->n_jobs > pool->n_out)
             sched_cancel_queued(core, pool, "its pool was deleted");
-        if (pool && pool->drains && (pool->n_jobs == 0 || !pool->draining))
+        if (pool->drains && (pool->n_jobs == 0 || !pool->draining))
             answer_drains(core, pool);
+        if (!pool->deleting && !pool->drains)
+            core->pools_managed &= ~(UINT64_C(1) << pool->number);
     }
 }

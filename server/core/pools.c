@@ -52,6 +52,7 @@ int pool_make(struct core *core, const struct core_pool *spec, struct pool **ret
     }
     pool->number = number;
     pool->unpark_ns = UINT64_MAX;
+    pool->level = -1;
     core->pools[number] = pool;
     core->n_pools = JD_MAX(core->n_pools, number + 1);
     pool_unbalance(core, pool);
@@ -62,6 +63,8 @@ int pool_make(struct core *core, const struct core_pool *spec, struct pool **ret
 void pool_drop(struct core *core, struct pool *pool) {
     JD_ASSERT(pool->n_jobs == 0 && pool->n_shares == 0 && pool->n_all == 0);
     core->pools[pool->number] = NULL;
+    core->pools_due &= ~(UINT64_C(1) << pool->number);
+    core->pools_managed &= ~(UINT64_C(1) << pool->number);
     kept_forget_pool(core, pool->number);
     free_parts(pool);
     jd_free(pool);
@@ -147,7 +150,7 @@ void pool_on_ready(struct pool *pool) {
 // Those whose turn is next hear why they wait.
 static void tell_waiters(struct core *core, const struct pool *pool) {
     enum { TOLD_MAX = 16 };
-    int level = pool_level(pool);
+    int level = pool->level;
     uint32_t first = level >= 0 ? pool->ring[level] : 0, lane = first;
     for (unsigned n = 0; lane && n < TOLD_MAX; n++) {
         job_note(core, job_at(&core->jobs, lane_at(&core->clients, lane)->head), 0,

@@ -37,6 +37,7 @@ struct pool {
     bool is_short;      // it wants one more, and all numbers are in use
 
     uint64_t levels[LEVELS / 64]; // bit set = there is a ring
+    int16_t level;                // the smallest of them; -1 = none
     uint32_t ring[LEVELS];        // a lane with queued jobs that may run; 0 = none
     uint32_t n_overtakes;         // jobs that went before the one whose turn it is
     uint32_t n_jobs;              // unfinished
@@ -61,12 +62,10 @@ struct pool {
 static inline bool pool_takes_jobs(const struct pool *pool) {
     return !pool->draining && !pool->deleting;
 }
-// The ring of the smallest priority, or -1.
-static inline int pool_level(const struct pool *pool) {
-    for (unsigned i = 0; i < LEVELS / 64; i++)
-        if (pool->levels[i])
-            return (int)(64 * i) + __builtin_ctzll(pool->levels[i]);
-    return -1;
+// May one more job compute? Workers that retire end what they have begun while those that replace them
+// are there already: together they have no more slots than the pool.
+static inline bool pool_has_slot(const struct pool *pool) {
+    return pool->n_retiring == 0 || pool->n_out - pool->n_lent < pool->n_workers * pool->n_threads;
 }
 
 // "default", "threads", the processes, and those of the configuration. 0 | JOBD_E_NOMEM.

@@ -24,16 +24,20 @@ void sample_on_time(struct core *core) {
         struct worker *w = &core->workers[i];
         if (w->state != WORKER_READY && w->state != WORKER_LEAVING)
             continue;
-        w->stuck = w->n_out > 0 && w->results == w->results_at_sample;
+        bool finished_some = w->results != w->results_at_sample;
+        bool rss = w->pool->recycle_rss_bytes > 0;
+        w->stuck = w->n_out > 0 && !finished_some;
         w->results_at_sample = w->results;
-        if (w->n_out == 0 && w->n_void == 0)
+        if (w->n_out == 0 && w->n_void == 0 && !(rss && finished_some)) // what did the last leave?
             continue;
         struct effect *fx = core_emit(core, EFFECT_SAMPLE);
         fx->worker = i;
-        fx->rss = w->pool->recycle_rss_bytes > 0;
+        fx->rss = rss;
         any = true;
-        if (w->stuck && w->pool->idle)
+        if (w->stuck && w->pool->idle) {
             w->pool->look_for_work = true;
+            core_pool_is_due(core, w->pool);
+        }
     }
     if (any)
         sample_arm(core);

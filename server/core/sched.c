@@ -18,10 +18,19 @@ static void ring_add(struct clients *c, uint32_t index) {
     lane->ring_prev = prev;
     lane_at(c, prev)->ring_next = index;
     lane_at(c, next)->ring_prev = index;
-    if (!*ring) {
-        *ring = index;
-        lane->pool->levels[lane->level / 64] |= UINT64_C(1) << lane->level % 64;
-    }
+    if (*ring)
+        return;
+    *ring = index;
+    lane->pool->levels[lane->level / 64] |= UINT64_C(1) << lane->level % 64;
+    if (lane->pool->level < 0 || lane->level < lane->pool->level)
+        lane->pool->level = lane->level;
+}
+
+static int16_t smallest_level(const struct pool *pool) {
+    for (unsigned i = 0; i < LEVELS / 64; i++)
+        if (pool->levels[i])
+            return (int16_t)(64 * i + (unsigned)__builtin_ctzll(pool->levels[i]));
+    return -1;
 }
 
 static void ring_remove(struct clients *c, uint32_t index) {
@@ -29,8 +38,10 @@ static void ring_remove(struct clients *c, uint32_t index) {
     uint32_t *ring = &lane->pool->ring[lane->level];
     if (*ring == index)
         *ring = lane->ring_next == index ? 0 : lane->ring_next;
-    if (!*ring)
+    if (!*ring) {
         lane->pool->levels[lane->level / 64] &= ~(UINT64_C(1) << lane->level % 64);
+        lane->pool->level = smallest_level(lane->pool);
+    }
     lane_at(c, lane->ring_prev)->ring_next = lane->ring_next;
     lane_at(c, lane->ring_next)->ring_prev = lane->ring_prev;
     lane->ring_next = lane->ring_prev = 0;
@@ -45,12 +56,21 @@ bool sched_lane_may_run(const struct core *core, const struct lane *lane) {
 }
 
 void sched_update_lane(struct core *core, uint32_t index) {
-    bool wanted = sched_lane_may_run(core, lane_at(&core->clients, index));
-    bool there = lane_at(&core->clients, index)->ring_next != 0;
-    if (wanted && !there)
+    const struct lane *lane = lane_at(&core->clients, index);
+    bool wanted = sched_lane_may_run(core, lane);
+    bool there = lane->ring_next != 0;
+    if (wanted && !there) {
         ring_add(&core->clients, index);
+        core_pool_is_due(core, lane->pool);
+    }
     if (!wanted && there)
         ring_remove(&core->clients, index);
+}
+
+// A job that does not fit anywhere may have made way for one that does.
+static void set_head(struct core *core, struct lane *lane, uint32_t index) {
+    lane->head = index;
+    core_pool_is_due(core, lane->pool);
 }
 
 // Links a QUEUED job in after `prev` (0 = first).
@@ -63,7 +83,7 @@ static void link_after(struct core *core, uint32_t index, uint32_t prev) {
     if (prev)
         job_at(jobs, prev)->next = index;
     else
-        lane->head = index;
+        set_head(core, lane, index);
     if (job->next)
         job_at(jobs, job->next)->prev = index;
     else
@@ -122,7 +142,7 @@ void sched_remove(struct core *core, uint32_t index) {
     if (job->prev)
         job_at(jobs, job->prev)->next = job->next;
     else
-        lane->head = job->next;
+        set_head(core, lane, job->next);
     if (job->next)
         job_at(jobs, job->next)->prev = job->prev;
     else
@@ -138,17 +158,27 @@ void sched_remove(struct core *core, uint32_t index) {
 // -1 = none.
 static int pick_worker(const struct core *core, const struct pool *pool, const struct job *job,
                        uint32_t est_ns) {
+    if (!pool_has_slot(pool))
+        return -1;
     if (pool->idle)
         return (int)pool->idle - 1;
     int best = -1;
     for (uint32_t i = pool->workers; i; i = core->workers[i - 1].pool_next) {
         const struct worker *w = &core->workers[i - 1];
-        if (!worker_takes_jobs(w) || !window_has_room(w, est_ns, job->args_bytes))
+        if (!w->open || !window_has_room(w, est_ns, job->args_bytes))
             continue;
         if (best < 0 || w->est_ns < core->workers[best].est_ns)
             best = (int)i - 1;
     }
     return best;
+}
+
+bool sched_could_start(const struct core *core, const struct pool *pool) {
+    if (pool->level < 0 || pool->paused)
+        return false;
+    uint32_t head = lane_at(&core->clients, pool->ring[pool->level])->head;
+    const struct job *job = job_at(&core->jobs, head);
+    return pick_worker(core, pool, job, task_estimate_ns(&core->tasks.list[job->task])) >= 0;
 }
 
 // A job whose task no worker has, found out only now that the first worker has said what it has.
@@ -202,13 +232,14 @@ static bool overtake(struct core *core, struct pool *pool, int level) {
     return false;
 }
 
-static void start_jobs(struct core *core, struct pool *pool) {
+// False = there may be more to start: come back.
+static bool start_jobs(struct core *core, struct pool *pool) {
     unsigned left = STEP_OBJECTS_MAX;
-    int level;
-    while ((level = pool_level(pool)) >= 0) {
+    while (pool->level >= 0) {
+        int level = pool->level;
         if (left-- == 0 || core_is_full(core)) {
             core->more = true;
-            return;
+            return false;
         }
         uint32_t lane = pool->ring[level];
         uint32_t next = lane_at(&core->clients, lane)->ring_next;
@@ -217,9 +248,10 @@ static void start_jobs(struct core *core, struct pool *pool) {
             if (pool->ring[level] == lane)
                 pool->ring[level] = next; // the next lane's turn
         } else if (!overtake(core, pool, level)) {
-            return;
+            return true;
         }
     }
+    return true;
 }
 
 // A worker ran dry and nothing waits: it gets the later half of what the busiest one was sent and
@@ -251,20 +283,19 @@ static void run_pool(struct core *core, struct pool *pool) {
         return; // until one has nothing to do
     if (pool->paused)
         return;
-    start_jobs(core, pool);
-    if (!pool->look_for_work)
-        return;
-    pool->look_for_work = false;
-    if (pool->idle && pool_level(pool) < 0)
+    bool tried_all = start_jobs(core, pool);
+    if (pool->look_for_work && pool->idle && pool->level < 0)
         share_work(core, pool);
+    pool->look_for_work = false;
+    if (tried_all && pool->n_resuming == 0)
+        core->pools_due &= ~(UINT64_C(1) << pool->number);
 }
 
 void sched_run(struct core *core) {
     if (!core->tasks.settled || core->killing)
         return;
-    for (uint32_t i = 0; i < core->n_pools; i++)
-        if (core->pools[i])
-            run_pool(core, core->pools[i]);
+    for (uint64_t due = core->pools_due; due; due &= due - 1)
+        run_pool(core, core->pools[__builtin_ctzll(due)]);
 }
 
 void sched_cancel_queued(struct core *core, struct pool *pool, const char *why) {

@@ -20,6 +20,8 @@ bool sched_move(struct core *core, struct job *job, uint32_t client);
 bool sched_lane_may_run(const struct core *core, const struct lane *lane);
 // Puts a lane into its pool's ring or takes it out, as it may run.
 void sched_update_lane(struct core *core, uint32_t lane);
+// Is there room for the job whose turn it is?
+bool sched_could_start(const struct core *core, const struct pool *pool);
 // Starts what can be started, and shares work out again where a worker ran dry.
 void sched_run(struct core *core);
 // Cancels jobs that wait, of one pool or (NULL) of all; within the step's bound.

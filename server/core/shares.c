@@ -63,10 +63,12 @@ uint32_t share_lane(struct core *core, uint32_t index, int64_t priority) {
     struct clients *c = &core->clients;
     struct share *share = share_at(c, index);
     uint8_t level = (uint8_t)(priority + LEVEL_ZERO);
-    for (uint32_t lane = share->lanes; lane; lane = lane_at(c, lane)->next)
-        if (lane_at(c, lane)->level == level)
-            return lane;
-    uint32_t lane = jd_slab_take(&c->lanes);
+    uint32_t lane = share->lanes;
+    while (lane && lane_at(c, lane)->level != level)
+        lane = lane_at(c, lane)->next;
+    if (lane)
+        return lane;
+    lane = jd_slab_take(&c->lanes);
     if (!lane)
         return 0;
     *lane_at(c, lane) = (struct lane){.client = share->client,

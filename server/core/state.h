@@ -61,7 +61,9 @@ struct core {
     struct tasks tasks;
     struct pool pool; // "default"; the first of:
     struct pool *pools[JD_POOLS_MAX];
-    uint32_t n_pools; // places in use, holes included
+    uint32_t n_pools;       // places in use, holes included
+    uint64_t pools_due;     // bit set = sched_run() has to look at the pool of that number
+    uint64_t pools_managed; // the same for manage_run()
     struct pool *processes;
     bool is_unbalanced; // one of them is
 
@@ -75,6 +77,8 @@ struct core {
     char text[CORE_TEXT_BYTES]; // sentences of this step
     size_t text_used;
 };
+
+_Static_assert(JD_POOLS_MAX <= 64, "a bit for each pool");
 
 // ---- what every room may use ----
 
@@ -93,6 +97,10 @@ static inline uint32_t core_ms_of(const struct core *core, uint64_t t_ns) {
 }
 static inline uint32_t core_ms(const struct core *core) {
     return core_ms_of(core, core->now_ns);
+}
+// Something has changed that may let a job of the pool start, or that sched_run() else sees to.
+static inline void core_pool_is_due(struct core *core, const struct pool *pool) {
+    core->pools_due |= UINT64_C(1) << pool->number;
 }
 // Has this step done so much that the rest should wait for the next?
 static inline bool core_is_full(const struct core *core) {

@@ -44,8 +44,8 @@ void stop_begin(struct core *core, uint32_t number, unsigned index, const struct
     if (w->state != WORKER_READY)
         return;
     bool begun = w->stop_slot == index;
-    if (!begun || stop->why == STOP_ABORT) // who asks last has the last word on why
-        *under_way = *stop;
+    if (stop->why == STOP_ABORT || (!begun && under_way->why != STOP_ABORT))
+        *under_way = *stop; // who asks last has the last word on why, and who aborts above all
     if (w->stop_stage == STOP_KILLED)
         return; // it ends with its worker
     if (alone && w->stop_slot != SLOT_NONE && !begun)

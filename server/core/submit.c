@@ -154,7 +154,7 @@ static int find_share(struct core *core, uint32_t index, const struct jd_submit 
     }
     if (pool->draining && !client->worker) {
         *ret_text = core_text(core, "the pool '%s' is draining; it takes no new jobs", pool->name);
-        return JOBD_E_STATE;
+        return JOBD_E_STOPPING;
     }
     return 0;
 }
@@ -226,11 +226,11 @@ static int submit(struct core *core, uint32_t index, const struct jd_submit *s, 
     *ret_id = job->id;
     if (s->delay_ms) {
         job->state = JOBD_JOB_DELAYED;
-        timer_update(core, job_index);
     } else {
-        timer_update(core, job_index);
         sched_add(core, job_index);
     }
+    if (job->side)
+        timer_update(core, job_index);
     return 0;
 }
 

@@ -24,22 +24,27 @@ static uint32_t hash_of(jobd_bytes name) { // FNV-1a
     return h ^ h >> 15;
 }
 
-static bool same(const char *name, jobd_bytes other) {
-    return strlen(name) == other.len && memcmp(name, other.data, other.len) == 0;
+static bool is_named(const struct task *task, jobd_bytes name) {
+    return task->name_bytes == name.len && memcmp(task->name, name.data, name.len) == 0;
 }
 
 // The place of a name: where it is, or where it would go.
 static uint32_t place_of(const struct tasks *tasks, jobd_bytes name) {
     uint32_t at = hash_of(name) % TASKS_HASH;
-    while (tasks->hash[at] && !same(tasks->list[tasks->hash[at] - 1].name, name))
+    while (tasks->hash[at] && !is_named(&tasks->list[tasks->hash[at] - 1], name))
         at = (at + 1) % TASKS_HASH;
     return at;
 }
 
-int tasks_find(const struct tasks *tasks, jobd_bytes name) {
+int tasks_find(struct tasks *tasks, jobd_bytes name) {
     if (name.len == 0)
         return -1;
-    return (int)tasks->hash[place_of(tasks, name)] - 1;
+    if (tasks->last < tasks->n && is_named(&tasks->list[tasks->last], name))
+        return (int)tasks->last;
+    int task = (int)tasks->hash[place_of(tasks, name)] - 1;
+    if (task >= 0)
+        tasks->last = (uint32_t)task;
+    return task;
 }
 
 int tasks_intern(struct tasks *tasks, jobd_bytes name) {
@@ -61,7 +66,7 @@ int tasks_intern(struct tasks *tasks, jobd_bytes name) {
     char *copy = text_copy(name);
     if (!copy)
         return JOBD_E_NOMEM;
-    tasks->list[tasks->n] = (struct task){.name = copy};
+    tasks->list[tasks->n] = (struct task){.name = copy, .name_bytes = (uint8_t)name.len};
     tasks->hash[at] = (uint16_t)++tasks->n;
     return (int)tasks->n - 1;
 }

@@ -19,20 +19,22 @@ struct task {
     uint64_t runs;
     uint32_t flags; // JOBD_TASK_*
     uint16_t wire;  // its index in every worker's list
-    bool known;     // a worker has registered it
+    uint8_t name_bytes;
+    bool known; // a worker has registered it
 };
 
 struct tasks {
     struct task *list;
     uint32_t n, cap;
     uint32_t n_wire;           // tasks in every worker's list
+    uint32_t last;             // the task found last: most jobs are of one task
     bool settled;              // a worker was ready: unknown names are errors from now on
     uint16_t hash[TASKS_HASH]; // index + 1; 0 = empty
 };
 
 void tasks_free_all(struct tasks *tasks);
 // -1 = no such name.
-int tasks_find(const struct tasks *tasks, jobd_bytes name);
+int tasks_find(struct tasks *tasks, jobd_bytes name);
 // Index | JOBD_E_NOMEM | JOBD_E_LIMIT (JD_TASKS_MAX names) | JOBD_E_INVAL (not a task's name).
 int tasks_intern(struct tasks *tasks, jobd_bytes name);
 // A worker's list, from its HELLO: array of [name, flags, summary]. The first one settles what

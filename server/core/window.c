@@ -75,6 +75,51 @@ static void free_slot(struct worker *w, uint16_t index) {
     w->free[w->n_free++] = (uint8_t)index;
 }
 
+// Among the idle ones, or out of them.
+static void list_idle(struct core *core, uint32_t number) {
+    struct worker *w = &core->workers[number];
+    struct pool *pool = w->pool;
+    if (w->idle) {
+        w->idle_prev = 0;
+        w->idle_next = pool->idle;
+        if (pool->idle)
+            core->workers[pool->idle - 1].idle_prev = number + 1;
+        pool->idle = number + 1;
+        pool->look_for_work = true;
+        core_pool_is_due(core, pool);
+        return;
+    }
+    if (w->idle_prev)
+        core->workers[w->idle_prev - 1].idle_next = w->idle_next;
+    else
+        pool->idle = w->idle_next;
+    if (w->idle_next)
+        core->workers[w->idle_next - 1].idle_prev = w->idle_prev;
+}
+
+// What was sent to it has changed; whether it takes jobs has not.
+static void update_idle(struct core *core, uint32_t number) {
+    struct worker *w = &core->workers[number];
+    bool idle = w->open && worker_free_threads(w) > 0 && w->n_free > 0;
+    if (idle == w->idle)
+        return;
+    w->idle = idle;
+    list_idle(core, number);
+}
+
+void window_update_idle(struct core *core, uint32_t number) {
+    struct worker *w = &core->workers[number];
+    w->open = worker_takes_jobs(w);
+    core_pool_is_due(core, w->pool);
+    update_idle(core, number);
+}
+
+static void count_out(struct core *core, const struct job *job, int change) {
+    const struct lane *lane = job->lane ? lane_at(&core->clients, job->lane) : NULL;
+    if (lane && lane->capped)
+        share_out(core, lane->share, change);
+}
+
 void window_dispatch(struct core *core, uint32_t number, uint32_t job_index, uint32_t est_ns) {
     struct worker *w = &core->workers[number];
     struct job *job = job_at(&core->jobs, job_index);
@@ -95,8 +140,7 @@ void window_dispatch(struct core *core, uint32_t number, uint32_t job_index, uin
     job->slot = (uint8_t)index;
     if (job->attempts > 0)
         core->counts.retried++;
-    if (job->lane && lane_at(&core->clients, job->lane)->capped)
-        share_out(core, lane_at(&core->clients, job->lane)->share, 1);
+    count_out(core, job, 1);
 
     struct effect *fx = core_emit(core, EFFECT_DISPATCH);
     fx->worker = number;
@@ -116,16 +160,15 @@ void window_dispatch(struct core *core, uint32_t number, uint32_t job_index, uin
         sample_arm(core);
     if (++w->n_given == w->pool->recycle_jobs)
         worker_retire(core, number, false);
-    window_update_idle(core, number);
+    update_idle(core, number);
 }
 
 void window_release(struct core *core, uint32_t number, unsigned index, bool to_void) {
     struct worker *w = &core->workers[number];
     struct slot *slot = &w->slot[index];
-    const struct job *job = job_at(&core->jobs, slot->job);
-    if (job->lane && lane_at(&core->clients, job->lane)->capped)
-        share_out(core, lane_at(&core->clients, job->lane)->share, -1);
-    if (slot->has_more) {
+    bool had_more = slot->has_more;
+    count_out(core, job_at(&core->jobs, slot->job), -1);
+    if (had_more) {
         lend_end(core, number, index);
         stop_end(core, number, index);
         forget_more(w, index);
@@ -145,31 +188,11 @@ void window_release(struct core *core, uint32_t number, unsigned index, bool to_
     }
     if (w->retiring && w->n_out == 0)
         pool_unbalance(core, w->pool);
-    window_update_idle(core, number);
-}
-
-void window_update_idle(struct core *core, uint32_t number) {
-    struct worker *w = &core->workers[number];
-    struct pool *pool = w->pool;
-    bool idle = worker_takes_jobs(w) && worker_free_threads(w) > 0 && w->n_free > 0;
-    if (idle == w->idle)
-        return;
-    w->idle = idle;
-    if (idle) {
-        w->idle_prev = 0;
-        w->idle_next = pool->idle;
-        if (pool->idle)
-            core->workers[pool->idle - 1].idle_prev = number + 1;
-        pool->idle = number + 1;
-        pool->look_for_work = true;
-        return;
-    }
-    if (w->idle_prev)
-        core->workers[w->idle_prev - 1].idle_next = w->idle_next;
+    core_pool_is_due(core, w->pool);
+    if (had_more)
+        window_update_idle(core, number);
     else
-        pool->idle = w->idle_next;
-    if (w->idle_next)
-        core->workers[w->idle_next - 1].idle_prev = w->idle_prev;
+        update_idle(core, number);
 }
 
 void window_on_taken(struct worker *w, uint64_t seq) {
@@ -305,24 +328,25 @@ static bool try_again(struct core *core, uint32_t number, unsigned index,
     return true;
 }
 
-static struct fate fate_of(struct core *core, const struct worker *w, const struct jd_result *r,
-                           uint64_t run_ns) {
+static void set_fate(struct core *core, const struct worker *w, const struct jd_result *r,
+                     struct fate *ret) {
     const struct slot *slot = &w->slot[r->slot];
     const struct job *job = job_at(&core->jobs, slot->job);
-    struct fate fate = {.state = JOBD_JOB_DONE};
+    *ret = (struct fate){.state = JOBD_JOB_DONE};
     if (r->error && slot->has_more && w->more[r->slot].stop.why) {
-        fate = stop_fate(core, &w->more[r->slot].stop, job);
+        *ret = stop_fate(core, &w->more[r->slot].stop, job);
     } else if (r->error) {
-        fate = (struct fate){
-            .state = JOBD_JOB_FAILED, .error = -(int)r->error, .name = r->name, .text = r->text};
+        ret->state = JOBD_JOB_FAILED;
+        ret->error = -(int)r->error;
+        ret->name = r->name;
+        ret->text = r->text;
     }
     if (!r->error || (job->side && job_side_at(&core->jobs, job->side)->chunk))
-        fate.value = r->value; // of a chunk, what came before the failure
-    fate.run_ns = run_ns;
-    fate.sent_ns = slot->sent_ns;
-    fate.pid = slot->has_more && w->more[r->slot].pid ? w->more[r->slot].pid : w->pid;
-    fate.status = (int)r->status;
-    return fate;
+        ret->value = r->value; // of a chunk, what came before the failure
+    ret->run_ns = JD_MIN(r->run_ns, core->now_ns - w->since_ns); // no longer than it was ready
+    ret->sent_ns = slot->sent_ns;
+    ret->pid = slot->has_more && w->more[r->slot].pid ? w->more[r->slot].pid : w->pid;
+    ret->status = (int)r->status;
 }
 
 void window_on_result(struct core *core, uint32_t number, const struct jd_result *r) {
@@ -331,9 +355,9 @@ void window_on_result(struct core *core, uint32_t number, const struct jd_result
     uint32_t job_index = slot->job;
     struct job *job = job_at(&core->jobs, job_index);
     struct task *task = &core->tasks.list[job->task];
-    uint64_t run_ns = JD_MIN(r->run_ns, core->now_ns - w->since_ns); // no longer than it was ready
-    struct fate fate = fate_of(core, w, r, run_ns);
-    task_ran(task, run_ns);
+    struct fate fate;
+    set_fate(core, w, r, &fate);
+    task_ran(task, fate.run_ns);
     w->results++;
     w->jobs_done++;
     w->pool->jobs_done++;

@@ -30,6 +30,7 @@ int worker_take(struct core *core, struct pool *pool) {
     w->pid = 0;
     w->jobs_done = w->deaths = 0;
     w->pool_next = 0;
+    window_init(w);                  // it may be let go before it was ever started
     uint32_t *link = &pool->workers; // at the end: numbers of a pool are in order at first
     while (*link)
         link = &core->workers[*link - 1].pool_next;
@@ -51,6 +52,7 @@ void worker_give(struct core *core, uint32_t number) {
     pool->n_all--;
     pool->n_empty--;
     pool->n_retiring -= w->retiring;
+    core_pool_is_due(core, pool);
     pool->n_parked -= w->parked;
     w->retiring = w->parked = false;
     process_free(w);

@@ -99,6 +99,7 @@ struct worker {
     uint32_t pid;
     uint32_t idle_next, idle_prev; // number + 1; only while it has a thread free
     bool idle;
+    bool open;         // worker_takes_jobs(), as of the last window_update_idle()
     uint64_t since_ns; // of state
 
     uint64_t seq;   // last one given

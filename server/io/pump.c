@@ -23,12 +23,10 @@ static void push(struct answers *a, const struct event *event) {
     a->list[(a->first + a->n++) % a->max] = *event;
 }
 
-static bool pop(struct answers *a, struct event *ret) {
-    if (a->n == 0)
-        return false;
-    *ret = a->list[a->first];
+static struct event pop(struct answers *a) {
+    struct event first = a->list[a->first];
     a->first = --a->n > 0 ? (a->first + 1) % a->max : 0;
-    return true;
+    return first;
 }
 
 int pump_init(struct pump *p, struct loop *loop, struct core *core, const struct core_config *cfg) {
@@ -124,8 +122,8 @@ static void step(struct pump *p, const struct event *event) {
 }
 
 static void settle(struct pump *p) {
-    struct event answer;
-    while (pop(&p->revoked, &answer) || pop(&p->others, &answer)) {
+    while (p->revoked.n > 0 || p->others.n > 0) {
+        struct event answer = pop(p->revoked.n > 0 ? &p->revoked : &p->others);
         step(p, &answer);
         if (answer.kind == EVENT_CLOSED)
             peers_release(&p->loop->peers, answer.peer);

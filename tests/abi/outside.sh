@@ -52,12 +52,14 @@ done
 expect 144 jobctl submit demo.square '[12]'
 expect "demo.fail always fails" jobctl submit demo.fail
 expect "demo.square" jobctl tasks
+expect "demo.parabola from 0 to 1 = 0.1666" jobctl integrate demo.parabola 0 1 --tol 1e-12 --kernel fast
 
 echo "4. the program of README.md"
-sed -n '/^```c$/,/^```$/p' "$root/README.md" | sed '/^```/d' >"$temp/tour.c"
+sed -n '/^```c$/,/^```$/p' "$root/README.md" | grep -v '^```' >"$temp/tour.c"
 # shellcheck disable=SC2046,SC2086 # flags are meant to be split
 ${CC:-cc} -std=c11 -Wall -Wextra -Werror $CFLAGS -o "$temp/tour" "$temp/tour.c" $(pkg-config --cflags --libs jobd)
-expect 1.0007851925466296 "$temp/tour"
+shown=$(sed -n '/^future: /,/^process: /p' "$root/README.md")
+expect "${shown:?README.md does not show what its program prints}" "$temp/tour"
 
 mapfile -t pids < <(daemon_processes)
 jobctl shutdown >/dev/null

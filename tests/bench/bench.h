@@ -27,6 +27,8 @@ struct bench {
 // Each prints what failed to stderr and returns -1 on an error; a missed target is no error.
 int measure_roundtrip(struct bench *b);
 int measure_throughput(struct bench *b);
+int measure_map(struct bench *b);
+int measure_abort(struct bench *b);
 int measure_memory(struct bench *b);
 int measure_idle(struct bench *b);
 int measure_drain(struct bench *b);

@@ -15,6 +15,7 @@
 #include "floor.h"
 #include "guard.h"
 #include "lecture/variants.h"
+#include "peers.h"
 #include "rounds.h"
 #include "service.h"
 
@@ -26,6 +27,7 @@ static const struct role roles[] = {
     {"uv-relay", floor_uv_relay},
     {"uv-worker", floor_uv_worker},
     {"integrate-worker", floor_integrate_worker},
+    {"python", peers_python},
     {NULL, NULL},
 };
 
@@ -33,10 +35,9 @@ static const struct {
     const char *name;
     int (*measure)(struct bench *b);
 } measurements[] = {
-    {"roundtrip", measure_roundtrip}, {"throughput", measure_throughput},
-    {"integrate", measure_integrate}, {"drain", measure_drain},
-    {"expr", measure_expr},           {"memory", measure_memory},
-    {"idle", measure_idle},
+    {"roundtrip", measure_roundtrip}, {"throughput", measure_throughput}, {"map", measure_map},
+    {"abort", measure_abort},         {"integrate", measure_integrate},   {"drain", measure_drain},
+    {"expr", measure_expr},           {"memory", measure_memory},         {"idle", measure_idle},
 };
 
 static volatile sig_atomic_t interrupted;
@@ -90,7 +91,7 @@ enum {
 
 static const struct argp_option argp_options[] = {
     {"only", OPT_ONLY, "NAME", 0,
-     "one of: roundtrip, throughput, integrate, drain, expr, memory, idle", 0},
+     "one of: roundtrip, throughput, map, abort, integrate, drain, expr, memory, idle", 0},
     {"quick", OPT_QUICK, NULL, 0, "a fast run that shows that everything works; no figures", 0},
     {"rounds", OPT_ROUNDS, "N", 0, "rounds that count (default 9)", 0},
     {"workers", OPT_WORKERS, "N", 0, "only with N workers (1 or 2; default: both)", 0},

@@ -148,7 +148,7 @@ int measure_drain(struct bench *b) {
     struct service s;
     if (!b->daemon)
         return 0;
-    if (service_start(b, b->n_workers ? b->n_workers : WORKERS_MAX, &s) < 0)
+    if (service_start(b, b->n_workers ? b->n_workers : WORKERS_MAX, NULL, &s) < 0)
         return -1;
     if (b->hold_s)
         service_print_pids(&s);

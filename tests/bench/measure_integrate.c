@@ -9,7 +9,7 @@
 #include "rounds.h"
 #include "service.h"
 
-enum { SIZES = 5, REPEATS_MAX = 15, N_PARTS = WORKERS_MAX };
+enum { SIZES = 5, REPEATS_MAX = 15, N_PARTS = WORKERS_MAX, ON_THREADS = 1 };
 
 // The lecture's digits for 1,000 steps in two parts.
 #define GOLDEN_N 1000
@@ -33,7 +33,7 @@ static const struct size {
 
 struct run {
     struct summers *summers;
-    struct service *service;
+    jobd_executor *ex;
     struct size size;
     double value; // of the last sum
 };
@@ -57,7 +57,7 @@ static int submit_part(struct run *run, unsigned i, jobd_future **ret) {
     jobd_args_str(a, run->size.fast ? "fast" : "portable");
     int r = jobd_args_finish(a, &bytes);
     if (r == 0)
-        r = jobd_submit(run->service->ex, "integrate", bytes, NULL, ret);
+        r = jobd_submit(run->ex, "integrate", bytes, NULL, ret);
     jobd_args_free(a);
     return r;
 }
@@ -159,33 +159,67 @@ static struct variant variant_of(struct run *run, bool floor) {
     };
 }
 
-static int run_all(struct bench *b, struct summers *summers, struct service *service) {
-    struct run runs[2 * SIZES];
-    struct variant v[2 * SIZES];
+// The same sum in the threads of one process, against that in two processes.
+static int add_threads_row(struct bench *b, const struct variant *threads,
+                           const struct variant *processes, const struct run *runs) {
+    if (((const struct run *)threads->self)->value != runs[2 * ON_THREADS + 1].value)
+        return bench_fail("threads and processes do not give the same bits");
+    report_add(b->report, &(struct report_row){
+                              .name = "integrate.threads.1e7",
+                              .unit = "ms",
+                              .value = &threads->metric[0],
+                              .floor = &processes->metric[0],
+                              .floor_name = "jobd, two processes",
+                              .target = {TARGET_AT_MOST, 1.1},
+                          });
+    return 0;
+}
+
+static int run_all(struct bench *b, struct summers *summers, jobd_executor *ex,
+                   jobd_executor *threads) {
+    struct run runs[2 * SIZES + 1];
+    struct variant v[2 * SIZES + 1];
     unsigned n = 0; // sizes whose floor this CPU can run: those of portable come first
     for (; n < SIZES && (!sizes[n].fast || floor_simd_available()); n++)
         for (unsigned i = 2 * n; i < 2 * n + 2; i++) {
-            runs[i] = (struct run){.summers = summers, .service = service, .size = sizes[n]};
+            runs[i] = (struct run){.summers = summers, .ex = ex, .size = sizes[n]};
             if (b->quick)
                 runs[i].size.n_repeats = 1;
             v[i] = variant_of(&runs[i], i % 2 == 0);
         }
     if (b->daemon && check_golden(runs[1]) < 0)
         return -1;
-    int r = rounds_run(b, v, 2 * n);
-    return r < 0 || b->hold_s ? r : add_rows(b, v, runs, n);
+    struct variant *last = &v[2 * n];
+    runs[2 * n] = runs[2 * ON_THREADS + 1];
+    runs[2 * n].ex = threads;
+    *last = variant_of(&runs[2 * n], false);
+    int r = rounds_run(b, v, 2 * n + 1);
+    if (r < 0 || b->hold_s)
+        return r;
+    r = add_rows(b, v, runs, n);
+    return r < 0 || !b->daemon ? r : add_threads_row(b, last, &v[2 * ON_THREADS + 1], runs);
+}
+
+static int open_threads(const struct service *service, jobd_executor **ret) {
+    const jobd_executor_options opts = {JOBD_OPTIONS(jobd_executor_options), .pool = "threads"};
+    int r = jobd_executor_open(service->conn, &opts, ret);
+    return r < 0 ? bench_fail("cannot open the pool of threads: %s", jobd_strerror(r)) : 0;
 }
 
 int measure_integrate(struct bench *b) {
     struct summers summers;
     struct service service = {0};
+    jobd_executor *threads = NULL;
     int r = summers_start(&summers);
     if (r == 0 && b->daemon)
-        r = service_start(b, N_PARTS, &service);
+        r = service_start(b, N_PARTS, NULL, &service);
     if (r == 0 && b->hold_s)
         service_print_pids(&service);
+    if (r == 0 && b->daemon)
+        r = open_threads(&service, &threads);
     if (r == 0)
-        r = run_all(b, &summers, &service);
+        r = run_all(b, &summers, service.ex, threads);
+    jobd_executor_free(threads);
     service_stop(&service);
     summers_stop(&summers);
     return r;

@@ -77,7 +77,7 @@ static int queued_round(void *self, double *ret_bytes) {
     const struct run *run = (const struct run *)self;
     struct service s;
     jobd_conn *occupier = NULL;
-    if (service_start(run->b, WORKERS_MAX, &s) < 0)
+    if (service_start(run->b, WORKERS_MAX, NULL, &s) < 0)
         return -1;
     int r = service_occupy(&s, &occupier);
     if (r == 0)
@@ -95,7 +95,7 @@ static int idle_round(void *self, double *ret_mib) {
     const struct run *run = (const struct run *)self;
     struct service s;
     struct memory m;
-    if (service_start(run->b, WORKERS_MAX, &s) < 0)
+    if (service_start(run->b, WORKERS_MAX, NULL, &s) < 0)
         return -1;
     int r = memory_of(s.pid, &m);
     *ret_mib = m.resident / (1024 * 1024);

@@ -12,7 +12,7 @@ static int start_one(const struct bench *b, unsigned n_workers, struct rig *r) {
         return -1;
     if (!b->daemon)
         return 0;
-    if (service_start(b, n_workers, &r->service) < 0)
+    if (service_start(b, n_workers, NULL, &r->service) < 0)
         return -1;
     if (b->hold_s)
         service_print_pids(&r->service);

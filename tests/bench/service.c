@@ -46,13 +46,25 @@ int service_daemon(char **args) {
     return 1;
 }
 
-static int launch(const struct bench *b, struct service *s) {
-    char log[96], program[512], n_workers[16];
+static int write_config(const char *path, const char *plugin) {
+    FILE *f = fopen(path, "we");
+    if (!f)
+        return bench_fail("cannot write %s: %s", path, strerror(errno));
+    if (plugin)
+        fprintf(f, "plugins = %s\n", plugin);
+    return fclose(f) == 0 ? 0 : bench_fail("cannot write %s: %s", path, strerror(errno));
+}
+
+static int launch(const struct bench *b, struct service *s, const char *plugin) {
+    char log[96], config[96], program[512], n_workers[16];
+    snprintf(config, sizeof config, "%s/config", s->dir);
+    if (write_config(config, plugin) < 0)
+        return -1;
     snprintf(log, sizeof log, "%s/log", s->dir);
     snprintf(program, sizeof program, "%s/jobd", b->bindir);
     snprintf(n_workers, sizeof n_workers, "%u", s->n_workers);
-    const char *const args[] = {"daemon",  log,         program,   "--socket",
-                                s->socket, "--workers", n_workers, NULL};
+    const char *const args[] = {"daemon",   log,       program,     "--config", config,
+                                "--socket", s->socket, "--workers", n_workers,  NULL};
     return proc_start(args, NULL, 0, &s->pid);
 }
 
@@ -190,7 +202,8 @@ int service_queue_noops(const struct service *s, jobd_future **fs, unsigned n) {
 
 // ---- the whole ----
 
-int service_start(const struct bench *b, unsigned n_workers, struct service *ret) {
+int service_start(const struct bench *b, unsigned n_workers, const char *plugin,
+                  struct service *ret) {
     *ret = (struct service){.n_workers = n_workers};
     const char *tmp = getenv("TMPDIR");
     if (!tmp || strlen(tmp) > 32)
@@ -201,7 +214,7 @@ int service_start(const struct bench *b, unsigned n_workers, struct service *ret
         return bench_fail("cannot make a directory in %s: %s", tmp, strerror(errno));
     }
     snprintf(ret->socket, sizeof ret->socket, "%s/sock", ret->dir);
-    if (launch(b, ret) == 0 && connect_to(ret, &ret->conn) == 0 && open_executor(ret) == 0)
+    if (launch(b, ret, plugin) == 0 && connect_to(ret, &ret->conn) == 0 && open_executor(ret) == 0)
         return 0;
     print_log(ret);
     service_stop(ret);

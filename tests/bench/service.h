@@ -18,8 +18,9 @@ struct service {
     jobd_executor *ex;
 };
 
-// Returns when every worker has run a job.
-int service_start(const struct bench *b, unsigned n_workers, struct service *ret);
+// Returns when every worker has run a job. plugin: loaded by every worker; NULL = none.
+int service_start(const struct bench *b, unsigned n_workers, const char *plugin,
+                  struct service *ret);
 void service_stop(struct service *s); // stopped ones are allowed
 
 // Occupies every worker, from a connection of its own: closing that frees them again.

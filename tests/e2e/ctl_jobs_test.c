@@ -142,7 +142,8 @@ Test(ctl_jobs, cancel_is_for_those_that_wait_kill_for_those_that_run) {
     char *running = occupy(&s, "x"), *waits = cli_output(&s, ARGS("submit", "-dq", "sleep", "0"));
     cli_well(&s, ARGS("cancel", waits), "is cancelled\n");
     struct proc_result r = cli_run(s.d.socket, ARGS("cancel", running));
-    cr_expect(r.status == EXIT_JOB_FAILED && strstr(r.out, "is not: it runs"), "%s", r.out);
+    cr_expect(r.status == EXIT_JOB_FAILED && strstr(r.out, "is not cancelled: it runs"), "%s",
+              r.out);
     proc_result_free(&r);
     cli_fails(&s, EXIT_JOB_FAILED, ARGS("kill", running, "--signal", "HUP"), "in a pool",
               "--signal");

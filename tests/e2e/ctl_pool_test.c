@@ -68,6 +68,10 @@ Test(ctl_pool, paused_it_waits_drained_it_is_empty) {
     proc_result_free(&r);
     cli_well(&s, ARGS("pool", "resume", "p"), "running");
     cli_well(&s, ARGS("submit", "-p", "p", "demo.square", "5"), "25\n");
+    cli_well(&s, ARGS("pool", "delete", "p"),
+             "deleted"); // a detached job's result does not hold it
+    TEST_UNTIL(is_gone(&s, "p"));
+    cli_well(&s, ARGS("result", id), "25\n");
     free(id);
     scene_end(&s);
 }

@@ -25,12 +25,11 @@ static void submit(struct sim *sim, uint32_t i, struct sim_thread *t) {
     uint8_t args[SIM_ARGS_BYTES];
     struct jd_msg msg = {.op = JD_OP_SUBMIT, .id = 1000 + t->n_children};
     struct jd_submit *s = &msg.u.submit;
-    uint32_t job = sim_job_invent(sim, s, args, false);
+    uint8_t depth = (uint8_t)(sim->job[t->run.job].depth + 1);
+    uint32_t job = sim_job_invent(sim, s, args, &(struct sim_kind){.depth = depth});
     if (job == UINT32_MAX)
         return;
     s->handle = handle_of(t, t->n_children);
-    s->detached = sim->job[job].detached = false;
-    sim->job[job].depth = (uint8_t)(sim->job[t->run.job].depth + 1);
     t->child[t->n_children++] = (struct sim_child){.expect = EXPECT_REPLY, .job = job};
     sim->worker[i].thread_asking = t->run.slot;
     ask(sim, i, &msg);
@@ -115,10 +114,17 @@ static void on_child_reply(struct sim *sim, struct sim_thread *t, const struct j
 
 static void on_reply(struct sim *sim, uint32_t i, const struct jd_msg *msg) {
     struct sim_worker *w = &sim->worker[i];
+    if (msg->id == SIM_LIE) {
+        if (msg->op == JD_OP_SUBMIT && !msg->error && !sim_job_of_id(sim, msg->u.submit_ok.job))
+            sim_job_accepted(sim, w->lie, msg->u.submit_ok.job);
+        return;
+    }
     if (msg->id >= 1000) {
         struct sim_thread *t = sim_thread_at(w, w->thread_asking);
-        SIM_CHECK(sim, t != NULL);
-        on_child_reply(sim, t, msg);
+        bool refused = msg->error && msg->op != JD_OP_SUBMIT;
+        SIM_CHECK(sim, w->liar || (t && !refused));
+        if (t && !refused)
+            on_child_reply(sim, t, msg);
         return;
     }
     struct sim_thread *t = w->thread;

@@ -43,23 +43,26 @@ void sim_check_dispatch(struct sim *sim, uint32_t worker, uint64_t id) {
     sim->dispatched[pool->number] = JD_MAX(sim->dispatched[pool->number], level);
 }
 
-// A job that computes has a slot of its pool.
+// A job that computes has a slot of its pool; where the pool became smaller, what runs may end.
 static void check_slots(struct sim *sim, const struct pool *pool) {
+    uint32_t *most = &sim->most_busy[pool->number], slots = pool->n_workers * pool->n_threads;
     uint32_t n = 0;
     for (uint32_t i = pool->workers; i; i = sim->core->workers[i - 1].pool_next) {
         const struct sim_worker *w = &sim->worker[i - 1];
         uint32_t busy = w->alive ? sim_threads_busy(w) : 0;
         SIM_CHECK(sim, busy <= w->n_threads);
-        n += sim->core->workers[i - 1].retiring ? 0 : busy;
+        n += busy;
     }
-    bool changing = pool->is_unbalanced || sim->core->more || sim->stopping;
-    SIM_CHECK(sim, n <= pool->n_workers * pool->n_threads || changing || pool->is_single);
+    bool settled = n <= slots && pool->n_retiring == 0;
+    *most = settled ? slots : JD_MAX(*most, slots);
+    SIM_CHECK(sim, n <= *most || pool->is_single);
 }
 
 static void check_futures(struct sim *sim) {
     for (unsigned i = 0; i < SIM_CLIENTS; i++)
         for (unsigned h = 0; h < SIM_HANDLES; h++)
             SIM_CHECK(sim, sim->client[i].future[h].expect != EXPECT_DONE ||
+                               sim->client[i].closing ||
                                !sim->job[sim->client[i].future[h].job].ended);
     for (unsigned i = 0; i < SIM_NUMBERS; i++)
         for (unsigned t = 0; t < sim->worker[i].n_claimed; t++)
@@ -71,16 +74,42 @@ static void check_futures(struct sim *sim) {
 void sim_check_step(struct sim *sim) {
     for (uint32_t i = 0; i < sim->core->n_pools; i++) {
         const struct pool *pool = sim->core->pools[i];
-        if (!pool)
+        if (!pool) {
+            sim->most_busy[i] = 0;
             continue;
+        }
         check_slots(sim, pool);
         // What could have been started has no smaller priority than what was.
-        int level = pool_level(pool);
+        int level = pool->level;
         SIM_CHECK(sim, sim->dispatched[i] < 0 || level < 0 || sim->dispatched[i] <= level);
     }
     if (sim->any_ended) // who waited for a job that has ended was told so in the same step
         check_futures(sim);
     sim->any_ended = false;
+}
+
+void sim_explain(const struct sim *sim) {
+    const struct core *core = sim->core;
+    fprintf(stderr, "jobs %u, followers %u, timers %u, keys %u, kept %u, clients %u, drains %u\n",
+            core->jobs.slab.used, core->followers.used, core->timers.n, core->keys.slab.used,
+            core->kept.owned.n + core->kept.detached.n, core->clients.slab.used, core->drains.used);
+    for (uint32_t i = 0; i < core->n_pools; i++) {
+        const struct pool *p = core->pools[i];
+        if (p)
+            fprintf(stderr,
+                    "pool %s: deleting %d draining %d paused %d, jobs %u queued %u out %u, "
+                    "workers %u all %u ready %u starting %u empty %u retiring %u parked %u lent "
+                    "%u resuming %u, shares %u\n",
+                    p->name, p->deleting, p->draining, p->paused, p->n_jobs, p->n_queued, p->n_out,
+                    p->n_workers, p->n_all, p->n_ready, p->n_starting, p->n_empty, p->n_retiring,
+                    p->n_parked, p->n_lent, p->n_resuming, p->n_shares);
+    }
+    for (uint32_t i = 0; i < sim->cfg.max_workers; i++)
+        fprintf(stderr,
+                "worker %u: alive %d claimed %u inbox %u batch %u done %u deaf %d liar %d\n", i,
+                sim->worker[i].alive, sim->worker[i].n_claimed, sim->worker[i].inbox.n,
+                sim->worker[i].batch.n, sim->worker[i].done.n, sim->worker[i].deaf,
+                sim->worker[i].liar);
 }
 
 static bool pool_is_quiet(const struct pool *pool) {

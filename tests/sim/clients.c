@@ -33,7 +33,7 @@ static void say_hello(struct sim *sim, struct sim_client *c) {
     c->next_request = 0;
     sim_client_send(sim, c, &msg, (struct sim_asked){0});
     c->open = good && c->connected && !c->closing;
-    if (c->open)
+    for (unsigned n = 0; n < 3 && c->open && !c->closing; n++)
         sim_request_executor(sim, c);
 }
 
@@ -109,7 +109,7 @@ void sim_client_act(struct sim *sim, uint32_t i) {
         pause_it(sim, c);
     } else if (sim->faults) {
         do_something(sim, c);
-    } else if (sim_chance(&sim->rng, 500)) {
+    } else if (sim_chance(&sim->rng, 100)) {
         sim_request_manage(sim, c);
     } else {
         sim_request_ask(sim, c);

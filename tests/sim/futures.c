@@ -25,11 +25,13 @@ void sim_future_submit(struct sim *sim, struct sim_client *c) {
     uint8_t args[SIM_ARGS_BYTES];
     struct jd_msg msg = {.op = JD_OP_SUBMIT};
     struct jd_submit *s = &msg.u.submit;
-    uint32_t job = sim_job_invent(sim, s, args, false);
+    uint32_t job = sim_job_invent(sim, s, args, &(struct sim_kind){0});
     if (job == UINT32_MAX)
         return;
     s->handle = any_handle(sim);
     s->executor = sim_below(&sim->rng, SIM_EXECUTORS);
+    while (!c->executor[s->executor].open && !sim_chance(&sim->rng, 200))
+        s->executor = sim_below(&sim->rng, SIM_EXECUTORS);
     if (!s->detached)
         sim->job[job].limit = c->executor[s->executor].limit;
     sim_client_send(sim, c, &msg, ask_for(c, (uint32_t)s->handle, job));
@@ -38,7 +40,7 @@ void sim_future_submit(struct sim *sim, struct sim_client *c) {
 void sim_future_process(struct sim *sim, struct sim_client *c) {
     uint8_t args[SIM_ARGS_BYTES];
     struct jd_submit s = {0};
-    uint32_t job = sim_job_invent(sim, &s, args, true);
+    uint32_t job = sim_job_invent(sim, &s, args, &(struct sim_kind){.process = true});
     if (job == UINT32_MAX)
         return;
     struct jd_msg msg = {.op = JD_OP_PROCESS};
@@ -101,10 +103,10 @@ static void on_refused(struct sim *sim, struct sim_client *c, const struct sim_a
         c->future[a->handle].expect = EXPECT_NOTHING;
     switch (error) {
     case JOBD_E_STATE:
-        SIM_CHECK(sim, a->busy);
+        SIM_CHECK(sim, a->busy || sim_any_pool(sim, false, true));
         return;
     case JOBD_E_STOPPING:
-        SIM_CHECK(sim, sim->stopping || sim_any_pool(sim, false, true));
+        SIM_CHECK(sim, sim->stopping);
         return;
     case JOBD_E_NOTASK:
         SIM_CHECK(sim, job->unknown);

@@ -5,8 +5,11 @@
 
 #define MS_NS UINT64_C(1000000)
 
+// Each depth of calls has keys of its own: a job that waits for itself would wait for ever.
 static void make_special(struct sim *sim, struct sim_job *job, struct jd_submit *s) {
-    static const char *const keys[SIM_KEYS] = {"red", "green", "blue", "grey"};
+    static const char *const keys[] = {"red",  "green", "blue", "grey",
+                                       "pink", "cyan",  "gold", "teal"};
+    _Static_assert(JD_LEN(keys) == 2 * (SIM_DEPTH + 1), "two keys for each depth");
     if (sim_chance(&sim->rng, 100))
         s->delay_ms = 1 + sim_below(&sim->rng, 300);
     if (sim_chance(&sim->rng, 100))
@@ -20,13 +23,14 @@ static void make_special(struct sim *sim, struct sim_job *job, struct jd_submit 
     if (sim_chance(&sim->rng, 100))
         s->chunk = 1 + sim_below(&sim->rng, 5);
     if (sim_chance(&sim->rng, 60)) {
-        job->key = (uint8_t)(1 + sim_below(&sim->rng, SIM_KEYS));
+        job->key = (uint8_t)(1 + 2 * job->depth + sim_below(&sim->rng, 2));
         s->key = jd_text(keys[job->key - 1]);
     }
     s->max_lost = sim_below(&sim->rng, 3);
 }
 
-uint32_t sim_job_invent(struct sim *sim, struct jd_submit *s, uint8_t *args, bool process) {
+uint32_t sim_job_invent(struct sim *sim, struct jd_submit *s, uint8_t *args,
+                        const struct sim_kind *kind) {
     if (sim->n_jobs == SIM_JOBS)
         return UINT32_MAX;
     uint32_t index = sim->n_jobs++;
@@ -35,12 +39,13 @@ uint32_t sim_job_invent(struct sim *sim, struct jd_submit *s, uint8_t *args, boo
     bool pure = sim_chance(&sim->rng, 600);
     memset(args, 0, SIM_ARGS_BYTES);
     memcpy(args, &name, sizeof name);
-    *job = (struct sim_job){.process = process, .unknown = sim_chance(&sim->rng, 20)};
-    if (!process)
+    *job = (struct sim_job){.process = kind->process, .depth = kind->depth};
+    job->unknown = sim_chance(&sim->rng, 20);
+    if (!job->process)
         make_special(sim, job, s);
     s->task = jd_text(job->unknown ? "pur" : sim_task_names[pure ? SIM_TASK_PURE : SIM_TASK_ONCE]);
     s->args = (jobd_bytes){args, 8 + sim_below(&sim->rng, SIM_ARGS_BYTES - 7)};
-    s->detached = sim_chance(&sim->rng, 80);
+    s->detached = job->depth == 0 && sim_chance(&sim->rng, 80);
     if (sim_chance(&sim->rng, 100))
         s->time_limit_ms = 1 + sim_below(&sim->rng, 200);
     if (sim_chance(&sim->rng, 100))
@@ -48,7 +53,7 @@ uint32_t sim_job_invent(struct sim *sim, struct jd_submit *s, uint8_t *args, boo
     job->not_before_ns = sim->now_ns + s->delay_ms * MS_NS;
     job->deadline_ns = s->deadline_ms ? sim->now_ns + s->deadline_ms * MS_NS : 0;
     job->retry_delay_ns = s->retry_delay_ms * MS_NS;
-    job->lost_allowed = process ? 0 : pure ? 2 : (uint32_t)s->max_lost;
+    job->lost_allowed = job->process ? 0 : pure ? 2 : (uint32_t)s->max_lost;
     job->max_retries = (uint32_t)s->max_retries;
     job->chunk = s->chunk > 0;
     job->limited = s->time_limit_ms > 0;
@@ -99,6 +104,7 @@ void sim_job_dispatched(struct sim *sim, uint32_t worker, const struct jd_run *r
     job->touched_by_liar |= w->liar;
     job->out = true;
     job->worker = worker;
+    job->pid = w->pid;
     limit->out++;
     SIM_CHECK(sim, job->limit == 0 || limit->out <= limit->cap);
     w->out[run->slot] = (struct sim_run){.seq = run->seq, .job = index};
@@ -218,7 +224,8 @@ static void check_reason(struct sim *sim, const struct sim_job *job, const struc
 static void check_process(struct sim *sim, const struct sim_job *job, const struct jd_job_done *d) {
     if (job->runs == 0)
         return;
-    SIM_CHECK(sim, !sim->worker[job->worker].alive); // nothing is left of it
+    const struct sim_worker *w = &sim->worker[job->worker];
+    SIM_CHECK(sim, !w->alive || w->pid != job->pid); // nothing is left of it
     if (d->state == JOBD_JOB_DONE || d->state == JOBD_JOB_FAILED || d->state == JOBD_JOB_LOST)
         SIM_CHECK(sim, d->status == job->status);
 }
@@ -229,6 +236,10 @@ void sim_job_done(struct sim *sim, uint32_t index, const struct jd_job_done *d) 
     uint64_t name = index;
     SIM_CHECK(sim, d->state >= JOBD_JOB_DONE && d->state <= JOBD_JOB_LOST);
     SIM_CHECK(sim, (d->state == JOBD_JOB_DONE) == (d->error == 0));
+    if (d->error == (uint64_t)-JOBD_E_RESULT_TOO_BIG) { // it was not kept
+        SIM_CHECK(sim, job->detached && !sim_core_has(sim, job->id));
+        return;
+    }
     SIM_CHECK(sim, !told || job->ended == d->state); // the same for all of its futures
     job->ended = (uint8_t)d->state;
     sim->any_ended = true;
@@ -242,10 +253,9 @@ void sim_job_done(struct sim *sim, uint32_t index, const struct jd_job_done *d) 
     check_reason(sim, job, d);
     if (job->process)
         check_process(sim, job, d);
-    bool has_value = d->state == JOBD_JOB_DONE ||
-                     (job->chunk && d->state == JOBD_JOB_FAILED && job->failures > 0);
-    if (d->value.len == 0 && (told || job->detached)) // it was kept without
+    if (d->value.len == 0 && (told || job->detached || job->abandoned)) // kept without
         return;
-    SIM_CHECK(sim, d->value.len == (has_value ? sizeof name : 0));
-    SIM_CHECK(sim, !has_value || memcmp(d->value.data, &name, sizeof name) == 0); // its own
+    SIM_CHECK(sim, d->value.len == sizeof name || (d->value.len == 0 && d->error));
+    SIM_CHECK(sim, d->value.len == 0 || !d->error || job->chunk); // what came before the failure
+    SIM_CHECK(sim, d->value.len == 0 || memcmp(d->value.data, &name, sizeof name) == 0);
 }

@@ -21,6 +21,7 @@ _Noreturn void sim_fail(const struct sim *sim, const char *file, int line, const
     fprintf(stderr, "seed %llu, step %llu; replay: jobd-sim --seed %llu --verbose\n",
             (unsigned long long)sim->seed, (unsigned long long)sim->steps,
             (unsigned long long)sim->seed);
+    sim_explain(sim);
     abort();
 }
 
@@ -79,6 +80,8 @@ int main(int argc, char **argv) {
         return 2;
     }
     sim.verbose = o.verbose;
+    if (o.verbose)
+        setvbuf(stdout, NULL, _IOLBF, 0);
     printf("first seed %llu, %llu schedules of %llu steps\n", (unsigned long long)o.first,
            (unsigned long long)o.schedules, (unsigned long long)o.steps);
     fflush(stdout);

@@ -4,9 +4,9 @@
 #include "sim.h"
 
 static const char *any_pool(struct sim *sim) {
-    static const char *const names[] = {"default", "default", "default", "threads", "conf",
-                                        "init",    "p0",      "p1",      "p2",      "processes"};
-    return names[sim_below(&sim->rng, JD_LEN(names))];
+    static const char *const names[] = {"default", "threads", "conf", "init",
+                                        "p0",      "p1",      "p2",   "processes"};
+    return sim_chance(&sim->rng, 400) ? names[0] : names[sim_below(&sim->rng, JD_LEN(names))];
 }
 
 void sim_request_executor(struct sim *sim, struct sim_client *c) {
@@ -91,6 +91,9 @@ static void on_managed(struct sim *sim, const struct sim_asked *a, int error) {
     case JOBD_E_PERM:
     case JOBD_E_NOENT:
         SIM_CHECK(sim, a->op != JD_OP_POOL_CREATE);
+        return;
+    case JOBD_E_STATE: // it was opened again
+        SIM_CHECK(sim, a->op == JD_OP_POOL_DRAIN);
         return;
     case JOBD_E_LIMIT:
         SIM_CHECK(sim, a->op == JD_OP_POOL_CREATE || a->op == JD_OP_POOL_RESIZE);

@@ -19,14 +19,26 @@ static void tick(struct sim *sim) {
     sim_feed(sim, &e);
 }
 
-static void act(struct sim *sim) {
-    uint64_t who = sim_below(&sim->rng, SIM_CLIENTS + sim->cfg.max_workers + 3);
-    if (who < SIM_CLIENTS)
+// Some worker that there is, or what a dead one left.
+static void act_of_worker(struct sim *sim) {
+    uint32_t n = sim->cfg.max_workers, from = (uint32_t)sim_below(&sim->rng, n);
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t i = (from + k) % n;
+        if (!sim->worker[i].alive && !sim->worker[i].tree_left)
+            continue;
+        sim_worker_act(sim, i);
+        return;
+    }
+}
+
+static void act(struct sim *sim, uint32_t n_clients) {
+    uint64_t who = sim_below(&sim->rng, n_clients + sim->cfg.n_workers + 6);
+    if (who < n_clients)
         sim_client_act(sim, (uint32_t)who);
-    else if (who < SIM_CLIENTS + sim->cfg.max_workers)
-        sim_worker_act(sim, (uint32_t)(who - SIM_CLIENTS));
-    else
+    else if (who < n_clients + 3)
         tick(sim);
+    else
+        act_of_worker(sim);
     for (uint32_t i = 0; i < sim->cfg.max_workers && !sim->exited; i++)
         if (sim->worker[i].sampled)
             sim_worker_sample(sim, i);
@@ -92,8 +104,8 @@ static void begin(struct sim *sim, uint64_t seed) {
         .seed = seed,
         .pid = 1,
     };
-    sim->cfg.max_workers = // those of all pools, and a few more at most
-        JD_MIN(sim->cfg.n_workers + 4 + (uint32_t)sim_below(&sim->rng, 8), (uint32_t)SIM_NUMBERS);
+    uint32_t more = 4 + (uint32_t)sim_below(&sim->rng, 8); // 4: of the other pools
+    sim->cfg.max_workers = JD_MIN(sim->cfg.n_workers + more, (uint32_t)SIM_NUMBERS);
     sim->core = core_new(&sim->cfg, sim->now_ns);
     SIM_CHECK(sim, sim->core != NULL);
 }
@@ -105,14 +117,7 @@ static void come_to_rest(struct sim *sim) {
             sim_client_vanish(sim, &sim->client[i]);
     for (unsigned n = 0; !sim_is_quiet(sim); n++) {
         SIM_CHECK(sim, n < PATIENCE);
-        uint64_t i = sim_below(&sim->rng, sim->cfg.max_workers + 3);
-        if (i < sim->cfg.max_workers)
-            sim_worker_act(sim, (uint32_t)i);
-        else
-            tick(sim);
-        for (uint32_t w = 0; w < sim->cfg.max_workers; w++)
-            if (sim->worker[w].sampled)
-                sim_worker_sample(sim, w);
+        act(sim, 0);
     }
 }
 
@@ -120,7 +125,7 @@ static void run_down(struct sim *sim) {
     sim->faults = false;
     for (unsigned n = 0; !sim->exited && !settled(sim); n++) {
         SIM_CHECK(sim, n < PATIENCE);
-        act(sim);
+        act(sim, SIM_CLIENTS);
     }
     if (!sim->stopping && sim_chance(&sim->rng, 300))
         come_to_rest(sim);
@@ -130,7 +135,7 @@ static void run_down(struct sim *sim) {
         sim_feed(sim, &stop);
     for (unsigned n = 0; !sim->exited; n++) {
         SIM_CHECK(sim, n < PATIENCE);
-        act(sim);
+        act(sim, SIM_CLIENTS);
     }
     sim_check_end(sim);
 }
@@ -140,7 +145,7 @@ void sim_schedule(struct sim *sim, uint64_t seed, uint64_t n_steps) {
     // In one schedule of ten the end comes in the middle of everything.
     uint64_t stop_at = sim_chance(&sim->rng, 100) ? sim_below(&sim->rng, n_steps) : n_steps;
     for (uint64_t n = 0; n < stop_at && !sim->exited; n++)
-        act(sim);
+        act(sim, SIM_CLIENTS);
     run_down(sim);
     core_free(sim->core);
 }

@@ -27,8 +27,8 @@ enum {
     SIM_QUEUE = 2 * JD_WINDOW_MAX,
     SIM_JOBS = 4096,
     SIM_LIMITS = 4096,
-    SIM_KEYS = 4,
     SIM_PENDING = 1024,
+    SIM_LIE = 4000, // id of a liar's request
 };
 
 // ---- chance ----
@@ -51,7 +51,7 @@ struct sim_job {
     uint32_t failures, max_retries;
     uint32_t told_watchers; // bit = that client heard that it was done
     uint32_t n_pipes;       // of a process
-    uint32_t worker;        // where it was sent last
+    uint32_t worker, pid;   // where it was sent last
     int status;             // of a process, as its future must hear
     uint8_t depth;          // of calls
     uint8_t key;            // 0 = none
@@ -133,6 +133,7 @@ struct sim_worker {
     bool alive, spawned, said_hello, initialized, process, output;
     bool liar, deaf, leaving, doomed, tree_left, sampled, sampled_rss;
     uint32_t pid, n_threads, n_pipes, init_id, next_request;
+    uint32_t lie;                 // the job of its last lie
     uint8_t thread_asking;        // its slot: a request about its children is being answered
     uint32_t n_given;             // jobs, in its life
     uint64_t word[JD_WINDOW_MAX]; // its board
@@ -173,8 +174,9 @@ struct sim {
     uint32_t n_jobs, next_pid;
     struct sim_limit limit[SIM_LIMITS];
     uint32_t n_limits;
-    uint32_t adopted[SIM_NUMBERS]; // descriptors that wait for its next process
-    int dispatched[JD_POOLS_MAX];  // in this step: the largest level; -1 = nothing
+    uint32_t adopted[SIM_NUMBERS];    // descriptors that wait for its next process
+    int dispatched[JD_POOLS_MAX];     // in this step: the largest level; -1 = nothing
+    uint32_t most_busy[JD_POOLS_MAX]; // jobs that may compute at once
     struct sim_pending revoked[SIM_PENDING], others[SIM_PENDING];
     uint32_t n_revoked, n_others;
     uint64_t trace; // hash of everything that came out: the same seed gives the same trace
@@ -195,7 +197,12 @@ void sim_hash(struct sim *sim, uint64_t value);
 // ---- jobs (jobs.c) ----
 // Thinks up a job and what to say of it; args has room for SIM_ARGS_BYTES. No job left = UINT32_MAX.
 enum { SIM_ARGS_BYTES = 72 };
-uint32_t sim_job_invent(struct sim *sim, struct jd_submit *s, uint8_t *args, bool process);
+struct sim_kind {
+    bool process;
+    uint8_t depth;
+};
+uint32_t sim_job_invent(struct sim *sim, struct jd_submit *s, uint8_t *args,
+                        const struct sim_kind *kind);
 void sim_job_accepted(struct sim *sim, uint32_t job, uint64_t id);
 struct sim_job *sim_job_of_id(struct sim *sim, uint64_t id); // NULL = no such job was accepted
 uint32_t sim_job_of_args(const struct sim *sim, jobd_bytes args);
@@ -217,6 +224,7 @@ uint32_t sim_job_futures(const struct sim *sim, uint32_t job);
 void sim_check_dispatch(struct sim *sim, uint32_t worker, uint64_t id);
 void sim_check_step(struct sim *sim);
 void sim_check_end(const struct sim *sim);
+void sim_explain(const struct sim *sim); // what is left, to stderr
 bool sim_no_jobs(const struct sim *sim);
 bool sim_is_quiet(const struct sim *sim);
 bool sim_core_has(const struct sim *sim, uint64_t id); // a job that has not ended

@@ -166,20 +166,38 @@ void sim_worker_die(struct sim *sim, uint32_t i, int status) {
     sim_feed(sim, &e);
 }
 
+// A job of a slot that is not lent, or not its own; or it is.
+static void submit_lie(struct sim *sim, uint32_t i, uint16_t slot) {
+    uint8_t args[SIM_ARGS_BYTES];
+    struct jd_msg msg = {.shape = JD_REQUEST, .op = JD_OP_SUBMIT, .id = SIM_LIE};
+    uint32_t job = sim_job_invent(sim, &msg.u.submit, args, &(struct sim_kind){.depth = 1});
+    if (job == UINT32_MAX)
+        return;
+    msg.u.submit.handle = (uint64_t)slot << 15 | 9;
+    sim->job[job].touched_by_liar = true;
+    sim->worker[i].lie = job;
+    sim_worker_message(sim, i, &msg);
+}
+
+// The lie may hit a child that there is.
+static void touch_child(struct sim *sim, uint32_t i, uint16_t slot) {
+    const struct sim_thread *t = sim_thread_at(&sim->worker[i], slot);
+    if (t && t->n_children > 0)
+        sim->job[t->child[0].job].touched_by_liar = true;
+}
+
 static void misbehave(struct sim *sim, uint32_t i) {
     struct event broken = {.kind = EVENT_WORKER_BROKEN, .worker = i, .text = jd_text("noise")};
     uint16_t slot = (uint16_t)sim_below(&sim->rng, 8);
     uint64_t seq = sim_below(&sim->rng, 50);
-    struct jd_msg msg = {.shape = JD_REQUEST, .id = 7};
+    struct jd_msg msg = {.shape = JD_REQUEST, .id = SIM_LIE};
     switch (sim_below(&sim->rng, 6)) {
     case 0:
         sim_feed(sim, &broken);
         return;
-    case 1: // a slot that is not lent, or not its own
-        msg.op = JD_OP_SUBMIT;
-        msg.u.submit.handle = (uint64_t)slot << 15;
-        msg.u.submit.task = jd_text("pure");
-        break;
+    case 1:
+        submit_lie(sim, i, slot);
+        return;
     case 2:
         msg.op = sim_chance(&sim->rng, 500) ? JD_OP_LEND : JD_OP_RESUME;
         msg.u.lend = (struct jd_lend){slot, seq};
@@ -187,6 +205,7 @@ static void misbehave(struct sim *sim, uint32_t i) {
     case 3:
         msg.op = sim_chance(&sim->rng, 500) ? JD_OP_CANCEL : JD_OP_ABORT;
         msg.u.abort.handle = (uint64_t)slot << 15;
+        touch_child(sim, i, slot);
         break;
     case 4:
         msg = (struct jd_msg){.shape = JD_EVENT, .op = JD_OP_TASK_PID};

@@ -40,10 +40,71 @@ static void revoke(struct sim *sim, const struct effect *fx) {
                                            .number = fx->seq});
 }
 
+static void print_effect(const struct sim *sim, const struct effect *fx) {
+    static const char *const names[] = {
+        [EFFECT_SEND] = "send",         [EFFECT_OPEN] = "open",       [EFFECT_CLOSE] = "close",
+        [EFFECT_ADOPT_FDS] = "adopt",   [EFFECT_SPAWN] = "spawn",     [EFFECT_WORKER_SEND] = "tell",
+        [EFFECT_DISPATCH] = "dispatch", [EFFECT_REVOKE] = "revoke",   [EFFECT_ASK_STOP] = "ask",
+        [EFFECT_SAMPLE] = "sample",     [EFFECT_HANG_UP] = "hang up", [EFFECT_SIGNAL] = "signal",
+        [EFFECT_RESERVE_IDS] = "ids",   [EFFECT_EXIT] = "exit"};
+    bool message = fx->kind == EFFECT_SEND || fx->kind == EFFECT_WORKER_SEND;
+    printf("%8llu   -> %s %u", (unsigned long long)sim->steps, names[fx->kind], fx->peer);
+    if (message)
+        printf(" %s%s", jd_op_name(fx->msg.op), fx->msg.shape == JD_REPLY ? "'s reply" : "");
+    if (message && fx->msg.error)
+        printf(": %s: %.*s", jobd_errname(fx->msg.error), (int)fx->msg.text.len,
+               (const char *)fx->msg.text.data);
+    else if (message && fx->msg.op == JD_OP_JOB_DONE)
+        printf(" %llu: %s: %.*s", (unsigned long long)fx->msg.u.job_done.handle,
+               jobd_job_state_name((int)fx->msg.u.job_done.state), (int)fx->msg.u.job_done.text.len,
+               (const char *)fx->msg.u.job_done.text.data);
+    else if (message && fx->msg.op == JD_OP_SUBMIT)
+        printf(" job %llu", (unsigned long long)fx->msg.u.submit_ok.job);
+    else if (fx->kind == EFFECT_DISPATCH)
+        printf(" slot %llu job %llu", (unsigned long long)fx->msg.u.run.slot,
+               (unsigned long long)fx->msg.u.run.job);
+    else if (fx->kind == EFFECT_REVOKE || fx->kind == EFFECT_ASK_STOP)
+        printf(" slot %u", fx->slot);
+    else if (fx->kind == EFFECT_SIGNAL)
+        printf(" %d", fx->signal);
+    printf("\n");
+}
+
+static void print_event(const struct sim *sim, const struct event *e) {
+    static const char *const names[] = {[EVENT_CONNECTED] = "connected",
+                                        [EVENT_MESSAGE] = "client",
+                                        [EVENT_PAUSED] = "paused",
+                                        [EVENT_RESUMED] = "resumed",
+                                        [EVENT_CLOSED] = "closed",
+                                        [EVENT_SPAWNED] = "spawned",
+                                        [EVENT_SPAWN_FAILED] = "no spawn",
+                                        [EVENT_WORKER_MESSAGE] = "worker",
+                                        [EVENT_WORKER_BROKEN] = "broken",
+                                        [EVENT_BOARD] = "board",
+                                        [EVENT_REVOKED] = "revoked",
+                                        [EVENT_OUTPUT] = "output",
+                                        [EVENT_WORKER_DIED] = "died",
+                                        [EVENT_TREE_GONE] = "tree gone",
+                                        [EVENT_IDS] = "ids",
+                                        [EVENT_STOP] = "stop",
+                                        [EVENT_TICK] = "tick"};
+    bool message = e->kind == EVENT_MESSAGE || e->kind == EVENT_WORKER_MESSAGE;
+    printf("%8llu %s %u at %.3f ms", (unsigned long long)sim->steps, names[e->kind], e->peer,
+           (double)sim->now_ns * 1e-6);
+    if (message)
+        printf(" %s", jd_op_name(e->msg->op));
+    if (message && e->msg->op == JD_OP_RESULT)
+        printf(" slot %llu: %.*s", (unsigned long long)e->msg->u.result.slot,
+               (int)e->msg->u.result.text.len, (const char *)e->msg->u.result.text.data);
+    if (e->kind == EVENT_REVOKED)
+        printf(" slot %u %s", e->slot, e->won ? "won" : "lost");
+    printf("\n");
+}
+
 static void carry_out(struct sim *sim, const struct effect *fx) {
     sim_hash(sim, (uint64_t)fx->kind << 32 | fx->peer);
     if (sim->verbose)
-        printf("%8llu effect %d who %u\n", (unsigned long long)sim->steps, (int)fx->kind, fx->peer);
+        print_effect(sim, fx);
     switch (fx->kind) {
     case EFFECT_SEND:
         sim_client_on_send(sim, fx->peer, &fx->msg);
@@ -97,8 +158,7 @@ static void step(struct sim *sim, const struct event *e) {
     SIM_CHECK(sim, !sim->exited);
     sim->steps++;
     if (sim->verbose)
-        printf("%8llu event %d who %u at %.3f ms\n", (unsigned long long)sim->steps, (int)e->kind,
-               e->peer, (double)sim->now_ns * 1e-6);
+        print_event(sim, e);
     for (unsigned p = 0; p < JD_POOLS_MAX; p++)
         sim->dispatched[p] = -1;
     core_step(sim->core, sim->now_ns, e);

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# ./dev demo: a private daemon computes an integral, shows who did it, and is gone again.
+# ./dev demo: a private daemon computes an integral, runs a task for every line, stops a job that runs,
+# shows who did it, and is gone again.
 
 # The seconds that jobctl took for the integral, in so many parts.
 demo_seconds() { # PARTS
@@ -21,6 +22,30 @@ demo_speed() {
             printf "median of %d runs, 10,000,000 steps: one part %.3f s, two parts %.3f s\n", n, $1, $2
             printf "speed-up of two parts over one: %.2f (%d CPUs here, load average %s)\n", $1 / $2, cpus, load
         }'
+}
+
+demo_map() {
+    echo "\$ seq -f '[\"cos\", 0, %g, 1000]' 5 | jobctl map integrate --keep-order"
+    seq -f '["cos", 0, %g, 1000]' 5 | jobctl map integrate --keep-order
+}
+
+# A job that runs is listed as soon as its worker's page was looked at, which is every 10 ms.
+demo_until_running() { # JOB
+    local i
+    for ((i = 0; i < 1000; i++)); do
+        jobctl list --state running --json | grep -q "\"job\": *$1[,}]" && return
+    done
+    die "job $1 does not run: $(jobctl why "$1")"
+}
+
+demo_kill() {
+    local id
+    echo "\$ id=\$(jobctl submit --detach --quiet sleep 3600)"
+    id=$(jobctl submit --detach --quiet sleep 3600)
+    demo_until_running "$id"
+    run jobctl kill "$id"
+    run jobctl wait --ignore-failures "$id"
+    run jobctl why "$id"
 }
 
 demo_nothing_left() { # PID...
@@ -50,6 +75,10 @@ demo() {
     demo_speed
     say "round trips from here to a worker and back"
     run jobctl ping -c 5
+    say "a task for every line"
+    demo_map
+    say "a job that runs is stopped"
+    demo_kill
     say "the workers"
     run jobctl workers
 

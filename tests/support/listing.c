@@ -92,3 +92,39 @@ bool listing_has_task(jobd_conn *conn, const char *name) {
     } while (cursor != 0);
     return found;
 }
+
+// The row of the pool; a view until the next listing.
+static jobd_bytes pool_row(jobd_conn *conn, const char *pool) {
+    uint64_t cursor = 0;
+    do {
+        jobd_bytes rows, row;
+        uint32_t n;
+        char name[80];
+        cr_assert_eq(jobd_daemon_pools(conn, TEST_PATIENCE_MS, &cursor, &rows), 0);
+        jobd_reader r = jobd_reader_of(rows);
+        cr_assert_eq(jobd_read_array(&r, &n), 0);
+        for (uint32_t i = 0; i < n; i++) {
+            cr_assert_eq(jobd_read_raw(&r, &row), 0);
+            text(row, "pool", name, sizeof name);
+            if (strcmp(name, pool) == 0)
+                return row;
+        }
+    } while (cursor != 0);
+    cr_assert(false, "there is no pool '%s'", pool);
+    return (jobd_bytes){0};
+}
+
+uint64_t listing_pool(jobd_conn *conn, const char *pool, const char *name) {
+    return number(pool_row(conn, pool), name);
+}
+
+void listing_pool_text(jobd_conn *conn, const char *pool, const char *name, char *ret,
+                       size_t size) {
+    text(pool_row(conn, pool), name, ret, size);
+}
+
+void listing_why(jobd_conn *conn, uint64_t job, const char *name, char *ret, size_t size) {
+    jobd_bytes map;
+    cr_assert_eq(jobd_job_why(conn, job, TEST_PATIENCE_MS, &map), 0);
+    text(map, name, ret, size);
+}

@@ -14,6 +14,11 @@ struct worker_row {
 size_t listing_workers(jobd_conn *conn, struct worker_row *ret, size_t max);
 // A yes or no of its status: "degraded".
 bool listing_flag(jobd_conn *conn, const char *name);
+// One number of a pool's row: "ready"; and one text: "state". Nil is "".
+uint64_t listing_pool(jobd_conn *conn, const char *pool, const char *name);
+void listing_pool_text(jobd_conn *conn, const char *pool, const char *name, char *ret, size_t size);
+// One text of what is known of a job: "reason". Nil is "".
+void listing_why(jobd_conn *conn, uint64_t job, const char *name, char *ret, size_t size);
 // Is there such a task?
 bool listing_has_task(jobd_conn *conn, const char *name);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <jobd/task.h>
@@ -93,6 +94,53 @@ static int die(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
     return raise((int)-n);
 }
 
+static int exit_with(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
+    jobd_reader r = jobd_reader_of(args);
+    uint32_t n_args;
+    int64_t status;
+    jobd_read_array(&r, &n_args);
+    if (jobd_read_i64(&r, &status) < 0)
+        return bad_args(host, ctx);
+    _exit((int)status);
+}
+
+// With its work half done, and a few words.
+static int die_midway(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
+    (void)args;
+    host->progress(ctx, 0.42, "sorting");
+    dprintf(STDERR_FILENO, "the disk is full\ncannot go on\n");
+    signal(SIGABRT, SIG_DFL);
+    return raise(SIGABRT);
+}
+
+static struct mark last_mark;
+
+static void mark_last(void) {
+    FILE *f = fopen(last_mark.path, "ae");
+    if (f)
+        fprintf(f, "%lld 1\n", (long long)last_mark.n);
+    if (f)
+        fclose(f);
+}
+
+static int mark_at_exit(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
+    if (read_mark(args, &last_mark) < 0)
+        return bad_args(host, ctx);
+    return atexit(mark_last) == 0 ? 0 : host->fail(ctx, "no_room", "too many handlers");
+}
+
+static void crash(void) {
+    signal(SIGABRT, SIG_DFL);
+    abort();
+}
+
+// The worker ends in good order, until then.
+static int crash_at_exit(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
+    (void)args;
+    return atexit(crash) == 0 ? give_i64(host, ctx, getpid())
+                              : host->fail(ctx, "no_room", "too many handlers");
+}
+
 // The stack, a page at a time.
 static int deeper(const volatile bool *stop) {
     volatile char page[FRAME_BYTES];
@@ -132,6 +180,42 @@ static int leave_open(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args
 }
 
 // ---- the rest ----
+
+static int needs(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
+    jobd_reader r = jobd_reader_of(args);
+    char path[TEXT_BYTES];
+    uint32_t n;
+    if (jobd_read_array(&r, &n) < 0 || read_text(&r, path) < 0)
+        return bad_args(host, ctx);
+    return access(path, F_OK) == 0 ? 0 : host->fail(ctx, "no_file", "the file is not there");
+}
+
+// Fails in its first n runs.
+static int flaky(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
+    jobd_reader r = jobd_reader_of(args);
+    uint32_t n_args;
+    int64_t n;
+    jobd_read_array(&r, &n_args);
+    if (jobd_read_i64(&r, &n) < 0)
+        return bad_args(host, ctx);
+    return host->attempt(ctx) <= n ? host->fail(ctx, "flaky", "not this time")
+                                   : give_i64(host, ctx, host->attempt(ctx));
+}
+
+// Memory that is never given back.
+static int grow(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
+    jobd_reader r = jobd_reader_of(args);
+    uint32_t n_args;
+    int64_t n;
+    jobd_read_array(&r, &n_args);
+    if (jobd_read_i64(&r, &n) < 0)
+        return bad_args(host, ctx);
+    char *p = mmap(NULL, (size_t)n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return host->fail(ctx, "no_memory", "cannot map so much");
+    memset(p, 1, (size_t)n);
+    return give_i64(host, ctx, getpid());
+}
 
 static int bytes(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
     jobd_reader r = jobd_reader_of(args);
@@ -187,6 +271,14 @@ static const jobd_task_def tasks[] = {
     {"drill.mark_again", mark, JOBD_TASK_IDEMPOTENT, "[path, n] -> n * n, the same"},
     {"drill.mark_until", mark, JOBD_TASK_CANCELLABLE, "[path, n, gate] -> n * n, at the gate"},
     {"drill.die", die, 0, "[n] -> n; below 0 it dies of signal -n"},
+    {"drill.exit", exit_with, 0, "[status] -> never: ends the process so"},
+    {"drill.mark_at_exit", mark_at_exit, 0,
+     "[path, n] -> nil; a line in the file at its clean end"},
+    {"drill.needs", needs, 0, "[path] -> nil, if there is such a file"},
+    {"drill.crash_at_exit", crash_at_exit, 0, "[] -> process id; its clean end will be a crash"},
+    {"drill.die_midway", die_midway, 0, "[] -> never: SIGABRT at 42 %, after two lines"},
+    {"drill.flaky", flaky, 0, "[n] -> the number of its run; the first n fail"},
+    {"drill.grow", grow, 0, "[n] -> process id; n bytes are never given back"},
     {"drill.recurse", recurse, 0, "[] -> never: stack overflow"},
     {"drill.half_frame", half_frame, 0, "[] -> never: half a result, then exit status 9"},
     {"drill.leave_open", leave_open, 0, "[] -> process id of a child that holds all descriptors"},

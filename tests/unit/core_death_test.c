@@ -237,3 +237,100 @@ Test(core_death, an_unusual_signal_has_a_number) {
     expect_lost(1, "was killed by an unusual signal (signal 40)");
     world_free(&w);
 }
+
+// ---- blame ----
+
+// The text of a lost job whose worker died as e says, with this on its board.
+static void expect_blame(const struct world_run *run, struct board_started started, struct event e,
+                         const char *part) {
+    struct board_view board = {.n_started = 1};
+    started.seq = run->run.seq;
+    started.slot = (uint8_t)run->run.slot;
+    board.started[0] = started;
+    e.kind = EVENT_WORKER_DIED;
+    e.worker = run->worker;
+    e.board = &board;
+    world_feed(&w, &e);
+    expect_lost(1, part);
+    world_free(&w);
+}
+
+static struct world_run begin_chunk(uint32_t n) {
+    begin(1);
+    struct jd_submit submit = world_job(1, WORLD_ONCE);
+    submit.chunk = n;
+    cr_assert_eq(world_submit_as(&w, 0, &submit)->error, 0);
+    struct world_run run = world_take_run(&w);
+    cr_assert_eq(run.run.chunk, n);
+    return run;
+}
+
+Test(core_death, the_item_of_a_chunk_is_named) {
+    struct world_run run = begin_chunk(20);
+    expect_blame(&run, (struct board_started){.item = 7}, (struct event){.status = 11},
+                 "while running task 'once' at item 7 of 20 (run 1 of 1)");
+}
+
+Test(core_death, an_item_that_cannot_be_is_not_believed) {
+    struct world_run run = begin_chunk(20);
+    expect_blame(&run, (struct board_started){.item = 4000000000u}, (struct event){.status = 11},
+                 "at item 19 of 20");
+}
+
+Test(core_death, how_far_it_had_come) {
+    begin(1);
+    struct world_run run = submit_lost(1, WORLD_ONCE, 0);
+    expect_blame(&run, (struct board_started){.progress = 0.25, .note = "row 5"},
+                 (struct event){.status = 11}, "while running task 'once' at 25 %: row 5 (run");
+}
+
+Test(core_death, progress_that_is_no_fraction_is_not_told) {
+    begin(1);
+    struct world_run run = submit_lost(1, WORLD_ONCE, 0);
+    expect_blame(&run, (struct board_started){.progress = 1e300}, (struct event){.status = 11},
+                 "while running task 'once' (run 1 of 1)");
+}
+
+Test(core_death, what_it_had_used) {
+    begin(1);
+    struct world_run run = submit_lost(1, WORLD_ONCE, 0);
+    expect_blame(&run, (struct board_started){0},
+                 (struct event){.status = 11,
+                                .usage = {.cpu_ns = 3 * WORLD_S / 2, .max_rss_bytes = 5 << 19}},
+                 "(run 1 of 1); it had used 1.50 s of CPU and at most 2.5 MiB");
+}
+
+Test(core_death, that_the_machine_was_out_of_memory) {
+    begin(1);
+    struct world_run run = submit_lost(1, WORLD_ONCE, 0);
+    expect_blame(&run, (struct board_started){0},
+                 (struct event){.status = 9, .usage = {.out_of_memory = true}},
+                 "was killed by SIGKILL (signal 9): the machine was out of memory");
+}
+
+Test(core_death, a_job_that_kills_its_workers_is_named) {
+    begin(1);
+    struct world_run run = submit_lost(1, WORLD_PURE, 0);
+    for (int i = 0; i < 2; i++) {
+        die(&run, 11, true);
+        run = world_take_run(&w);
+    }
+    expect_blame(&run, (struct board_started){0}, (struct event){.status = 11},
+                 "(run 3 of 3); it kills its workers and is not run again");
+}
+
+// The results before it are the client's.
+Test(core_death, a_chunk_that_fails_brings_what_came_before) {
+    struct world_run run = begin_chunk(3);
+    struct jd_result result = {.slot = run.run.slot,
+                               .seq = run.run.seq,
+                               .value = {"\x91\x07", 2},
+                               .error = -JOBD_E_TASK,
+                               .name = jd_text("odd"),
+                               .text = jd_text("3 is odd")};
+    world_result_as(&w, 0, &result);
+    const struct jd_job_done *done = world_take_done(&w, 0, 1, JOBD_JOB_FAILED, JOBD_E_TASK);
+    cr_expect_eq(done->value.len, 2u);
+    cr_expect(world_text_has(done->text, "3 is odd"));
+    world_free(&w);
+}

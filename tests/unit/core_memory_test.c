@@ -194,6 +194,182 @@ Test(core_memory, when_a_worker_says_hello) {
     cr_expect_eq(refusals_of(&p), 1u + 2 * WORLD_TASKS, "the list; of each a name and a summary");
 }
 
+// ---- the rest of what jobs may want ----
+
+static struct jd_submit wish;
+
+static int wish_once(void) {
+    const struct jd_msg *reply = world_submit_as(&w, 0, &wish);
+    cr_expect_eq(w.core->jobs.slab.used, reply->error ? 0u : 1u);
+    cr_expect_eq(w.core->jobs.sides.used, reply->error ? 0u : 1u);
+    cr_expect_eq(w.core->keys.slab.used, reply->error || !wish.key.len ? 0u : 1u);
+    cr_expect_eq(w.core->followers.used, reply->error || !wish.detached ? 0u : 1u);
+    cr_expect_eq(w.core->timers.n_reserved, reply->error || !wish.delay_ms ? 0u : 1u);
+    return reply->error;
+}
+
+Test(core_memory, at_submit_with_a_key) {
+    struct poor_step p = {with_executor, wish_once};
+    wish = world_job(5000, WORLD_PURE);
+    wish.key = jd_text("nightly");
+    cr_expect_geq(refusals_of(&p), 12u, "a key that is not remembered would be none");
+}
+
+Test(core_memory, at_submit_of_a_detached_job) {
+    struct poor_step p = {with_executor, wish_once};
+    wish = world_job(5000, WORLD_PURE);
+    wish.detached = true;
+    cr_expect_geq(refusals_of(&p), 10u);
+}
+
+Test(core_memory, at_submit_with_a_label_and_a_delay) {
+    struct poor_step p = {with_executor, wish_once};
+    wish = world_job(5000, WORLD_PURE);
+    wish.delay_ms = 1000;
+    wish.label = jd_text("nightly");
+    cr_expect_geq(refusals_of(&p), 10u);
+}
+
+static void with_a_job(void) {
+    with_executor();
+    world_submit(&w, 0, 1, WORLD_ONCE);
+    world_forget(&w);
+}
+
+static int attach_once(void) {
+    struct jd_msg msg = {.op = JD_OP_ATTACH};
+    msg.u.attach = (struct jd_attach){.handle = 3000, .job = 1};
+    int error = world_ask(&w, 0, &msg)->error;
+    cr_expect_eq(w.core->followers.used, error ? 0u : 1u);
+    return error;
+}
+
+Test(core_memory, at_attach) {
+    struct poor_step p = {with_a_job, attach_once};
+    cr_expect_geq(refusals_of(&p), 3u, "its side, the follower, the handle");
+}
+
+static int create_once(void) {
+    struct jd_msg msg = {.op = JD_OP_POOL_CREATE};
+    msg.u.pool_create = (struct jd_pool_create){.pool = jd_text("gpu"),
+                                                .workers = 1,
+                                                .threads = 1,
+                                                .initializer = jd_text("ping"),
+                                                .init_args = {"\x90", 1}};
+    int error = world_ask(&w, 0, &msg)->error;
+    cr_expect_eq(pool_find(w.core, jd_text("gpu")) == NULL, error != 0);
+    return error;
+}
+
+Test(core_memory, when_a_pool_is_created) {
+    struct poor_step p = {with_executor, create_once};
+    cr_expect_eq(refusals_of(&p), 3u, "the pool, its name, the arguments");
+}
+
+static int drain_once(void) {
+    struct jd_msg msg = {.op = JD_OP_POOL_DRAIN};
+    msg.u.pool_drain.pool = jd_text("default");
+    int error = world_ask(&w, 0, &msg)->error;
+    cr_expect_eq(w.core->pool.draining, error == 0);
+    return error;
+}
+
+Test(core_memory, when_a_pool_is_drained) {
+    struct poor_step p = {with_executor, drain_once};
+    cr_expect_geq(refusals_of(&p), 1u);
+}
+
+static int watch_once(void) {
+    struct jd_msg msg = {.op = JD_OP_WATCH};
+    msg.u.watching.on = true;
+    int error = world_ask(&w, 0, &msg)->error;
+    cr_expect_eq(w.core->n_watchers, error ? 0u : 1u);
+    return error;
+}
+
+Test(core_memory, when_somebody_watches) {
+    struct poor_step p = {with_executor, watch_once};
+    cr_expect_eq(refusals_of(&p), 1u, "the ring");
+}
+
+static int process_once(void) {
+    struct jd_msg msg = {.op = JD_OP_PROCESS};
+    msg.u.process = (struct jd_process){.handle = 3000, .task = jd_text("once"), .output = true};
+    int error = world_ask(&w, 0, &msg)->error;
+    cr_expect_eq(w.core->processes->n_all, error ? 0u : 1u);
+    cr_expect_eq(world_count(&w, EFFECT_SPAWN), error ? 0u : 1u);
+    return error;
+}
+
+Test(core_memory, when_a_process_is_started) {
+    struct poor_step p = {with_executor, process_once};
+    cr_expect_geq(refusals_of(&p), 6u);
+}
+
+static struct world_run caller;
+
+static void with_a_caller(void) {
+    with_executor();
+    world_submit(&w, 0, 1, WORLD_ONCE);
+    caller = world_take_run(&w);
+    world_board(&w, 0, 1, &caller);
+}
+
+static int lend_once(void) {
+    struct jd_msg msg = {.op = JD_OP_LEND};
+    msg.u.lend = (struct jd_lend){.slot = caller.run.slot, .seq = caller.run.seq};
+    uint32_t id = world_worker_request(&w, 0, &msg);
+    int error = world_find_worker_reply(&w, 0, id)->error;
+    cr_expect_eq(w.core->pool.n_lent, error ? 0u : 1u);
+    return error;
+}
+
+Test(core_memory, when_a_slot_is_lent) {
+    struct poor_step p = {with_a_caller, lend_once};
+    cr_expect_geq(refusals_of(&p), 1u);
+}
+
+// An end is told, whether or not it can be kept. Each allocation of it fails in turn.
+Test(core_memory, an_end_needs_no_memory) {
+    for (unsigned long nth = 1; nth <= 6; nth++) {
+        with_executor();
+        struct jd_submit s = world_job(1, WORLD_ONCE);
+        s.detached = true;
+        s.label = jd_text("nightly");
+        cr_assert_eq(world_submit_as(&w, 0, &s)->error, 0);
+        struct world_run run = world_take_run(&w);
+        w.fail_nth = nth;
+        world_result(&w, &run, 1);
+        cr_expect_eq(world_take_done(&w, 0, 1, JOBD_JOB_DONE, 0)->value.len, 1u);
+        cr_expect_eq(w.core->jobs.slab.used, 0u);
+        world_free(&w);
+    }
+}
+
+// Without memory for what is to be told at its end, a process is over a little early.
+Test(core_memory, the_end_of_a_process_needs_none) {
+    for (unsigned long nth = 1; nth <= 3; nth++) {
+        with_executor();
+        process_once();
+        world_start(&w);
+        struct world_run run = world_take_run(&w);
+        struct jd_result result = {.slot = run.run.slot,
+                                   .seq = run.run.seq,
+                                   .error = -JOBD_E_TASK,
+                                   .name = jd_text("bad"),
+                                   .text = jd_text("it is bad")};
+        w.fail_nth = nth;
+        world_result_as(&w, run.worker, &result);
+        const struct jd_job_done *done = world_take_done(&w, 0, 3000, JOBD_JOB_FAILED, JOBD_E_TASK);
+        cr_expect(world_text_has(done->text, "it is bad"));
+        cr_expect_eq(done->status, 1);
+        world_died(&w, run.worker, 1 << 8, NULL);
+        world_tree_gone(&w, run.worker);
+        cr_expect_eq(w.core->processes->n_all, 0u);
+        world_free(&w);
+    }
+}
+
 static uint16_t listing;
 
 static int list_once(void) {
@@ -203,7 +379,8 @@ static int list_once(void) {
 }
 
 Test(core_memory, in_a_listing) {
-    static const uint16_t ops[] = {JD_OP_STATUS, JD_OP_WORKERS, JD_OP_TASKS};
+    static const uint16_t ops[] = {JD_OP_STATUS, JD_OP_WORKERS, JD_OP_TASKS, JD_OP_POOLS,
+                                   JD_OP_JOBS};
     struct poor_step p = {with_executor, list_once};
     for (size_t i = 0; i < JD_LEN(ops); i++) {
         listing = ops[i];

@@ -129,6 +129,61 @@ Test(registry, a_failing_init_is_refused_with_its_answer) {
     registry_free(&r);
 }
 
+static double one(double x) {
+    return x * 0 + 1;
+}
+
+Test(registry, knows_the_functions_of_plugins) {
+    static const jobd_integrand_def defs[] = {{"a.one", one, NULL, "1"}, {"a.uno", one, NULL, ""}};
+    static const jobd_integrand_module module = JOBD_INTEGRAND_MODULE(defs);
+    struct registry r = {0};
+    cr_assert_eq(registry_add_integrands(&r, &module, NULL), 0);
+    cr_expect_eq(registry_find_integrand(&r, (jobd_bytes){"a.uno", 5}), &defs[1]);
+    cr_expect_null(registry_find_integrand(&r, (jobd_bytes){"a.un", 4}));
+    cr_expect_null(registry_find(&r, (jobd_bytes){"a.uno", 5}), "it is no task");
+    registry_free(&r);
+}
+
+Test(registry, bad_functions_are_refused_whole) {
+    static const jobd_integrand_def first[] = {{"a.one", one, NULL, NULL}};
+    const struct {
+        jobd_integrand_def second;
+        int code;
+        const char *part;
+    } cases[] = {
+        {{"cos", one, NULL, NULL}, JOBD_E_INVAL, "\"cos\": it must be \"module.function\""},
+        {{NULL, one, NULL, NULL}, JOBD_E_INVAL, "3 to 64 bytes"},
+        {{"A.b", one, NULL, NULL}, JOBD_E_INVAL, "\"A.b\""},
+        {{"a.b-c", one, NULL, NULL}, JOBD_E_INVAL, "\"a.b-c\""},
+        {{"a.1", one, NULL, NULL}, JOBD_E_INVAL, "\"a.1\""},
+        {{"b.none", NULL, NULL, NULL}, JOBD_E_INVAL, "neither f nor block"},
+        {{"b.one", one, NULL, NULL}, JOBD_E_EXIST, "\"b.one\" already"},
+        {{"a.one", one, NULL, NULL}, JOBD_E_EXIST, "\"a.one\" already"},
+    };
+    struct registry r = {0};
+    jobd_error why;
+    const jobd_integrand_module before = JOBD_INTEGRAND_MODULE(first);
+    cr_assert_eq(registry_add_integrands(&r, &before, NULL), 0);
+    for (size_t i = 0; i < JD_LEN(cases); i++) {
+        const jobd_integrand_def defs[] = {{"b.one", one, NULL, NULL}, cases[i].second};
+        const jobd_integrand_module m = JOBD_INTEGRAND_MODULE(defs);
+        cr_expect_eq(registry_add_integrands(&r, &m, &why), cases[i].code, "%s", cases[i].part);
+        cr_expect(strstr(why.message, cases[i].part), "%s", why.message);
+        cr_expect_eq(r.n_integrands, 1u);
+    }
+    jobd_integrand_module m = before;
+    m.n_integrands = 0;
+    cr_expect_eq(registry_add_integrands(&r, &m, &why), JOBD_E_INVAL);
+    m.abi_minor = 9;
+    cr_expect_eq(registry_add_integrands(&r, &m, &why), JOBD_E_VERSION);
+    cr_expect(strstr(why.message, "task ABI 1.9"), "%s", why.message);
+    m = before;
+    m.struct_size = 8;
+    cr_expect_eq(registry_add_integrands(&r, &m, &why), JOBD_E_VERSION);
+    cr_expect(strstr(why.message, "JOBD_INTEGRAND_MODULE"), "%s", why.message);
+    registry_free(&r);
+}
+
 Test(registry, holds_as_many_tasks_as_the_limit_and_no_more) {
     static jobd_task_def many[JD_TASKS_MAX + 1];
     static char names[JD_TASKS_MAX + 1][24];

@@ -8,7 +8,7 @@
 #endif
 
 #include "guard.h"
-#include "kernels/isa.h"
+#include "kernels/formula.h"
 #include "mem.h"
 #include "tasks/tasks.h"
 
@@ -20,7 +20,7 @@ struct jobd_task_ctx {
     char name[64], message[256];
     char notes[256]; // one after the other
     double fraction;
-    unsigned char value[4096];
+    unsigned char value[32768];
     size_t n_value;
     void *blocks[64];
     size_t n_blocks;
@@ -65,6 +65,26 @@ static uint64_t fake_started_ns(const jobd_task_ctx *c) {
     return c->now_ns;
 }
 
+static double bump(double x) {
+    return x * (1 - x);
+}
+
+static void bump_block(const double *x, double *y, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = bump(x[i]);
+}
+
+static const jobd_integrand_def *fake_integrand(const jobd_task_ctx *ctx, jobd_bytes name) {
+    static const jobd_integrand_def defs[] = {{"test.both", bump, bump_block, NULL},
+                                              {"test.point", bump, NULL, NULL},
+                                              {"test.block", NULL, bump_block, NULL}};
+    (void)ctx;
+    for (size_t i = 0; i < JD_LEN(defs); i++)
+        if (strlen(defs[i].name) == name.len && memcmp(defs[i].name, name.data, name.len) == 0)
+            return &defs[i];
+    return NULL;
+}
+
 static const jobd_host host = {
     .struct_size = sizeof host,
     .abi_major = JOBD_TASK_ABI_MAJOR,
@@ -75,6 +95,7 @@ static const jobd_host host = {
     .alloc = fake_alloc,
     .now_ns = fake_now_ns,
     .started_ns = fake_started_ns,
+    .integrand = fake_integrand,
 };
 
 static jobd_task_ctx c;
@@ -281,7 +302,12 @@ Test(tasks, integrate_says_what_is_wrong) {
     expect_failed(integrate("cos", 0, INFINITY, 1, NULL), "bad_args", "finite");
     expect_failed(integrate("cos", -1e308, 1e308, 1, NULL), "bad_args", "distance");
     expect_failed(integrate("cosh2", 0, 1, 1, NULL), "no_function", "did you mean \"cosh\"?");
-    expect_failed(integrate("\n\"", 0, 1, 1, NULL), "no_function", "libm");
+    expect_failed(integrate("zzzzzz", 0, 1, 1, NULL), "no_function", "libm");
+    expect_failed(integrate("a.b", 0, 1, 1, NULL), "no_function", "no plugin");
+    expect_failed(integrate("\n\"", 0, 1, 1, NULL), "bad_function", "column 2");
+    expect_failed(integrate("", 0, 1, 1, NULL), "bad_function", "column 1");
+    expect_failed(integrate("exp(-x^2", 0, 1, 1, NULL), "bad_function", "column 9");
+    expect_failed(integrate("k*x", 0, 1, 1, NULL), "bad_function", "column 1");
     expect_failed(integrate("cos", 0, 1, 1, "fats"), "no_kernel", "there are portable fast");
     expect_failed(integrate_by("fast", "right", "", 3), "no_rule", " trapezoid simpson gauss");
     expect_failed(integrate_by("fast", "left", "avx3", 3), "no_isa", "\"avx3\"");
@@ -302,6 +328,137 @@ Test(tasks, integrate_stops_between_blocks) {
         cr_expect_eq(c.n_value, 0u);
         cr_expect_eq(c.n_looks, 3u);
     }
+}
+
+// As integrate_by(), with an expression of k.
+static int integrate_with(const char *text, const char *kernel, const char *param, double value) {
+    jobd_args_reset(a);
+    jobd_args_array(a, 9);
+    jobd_args_str(a, text);
+    jobd_args_f64(a, 0);
+    jobd_args_f64(a, 1);
+    jobd_args_u64(a, 1000);
+    jobd_args_str(a, kernel);
+    jobd_args_str(a, "gauss");
+    jobd_args_str(a, "");
+    jobd_args_u64(a, JD_EDGE_BOTH);
+    jobd_args_map(a, 1);
+    jobd_args_str(a, param);
+    jobd_args_f64(a, value);
+    return task_integrate(&host, &c, args());
+}
+
+Test(tasks, integrate_takes_an_expression_with_parameters) {
+    static const char *const kernels[] = {"portable", "fast"};
+    for (size_t i = 0; i < JD_LEN(kernels); i++) {
+        cr_assert_eq(integrate_with("exp(-x^2)*cos(k*x)", kernels[i], "k", 3), 0, "%s", c.message);
+        cr_expect(fabs(integrated().value - 0.17250829624587805) < 1e-14);
+        cr_expect_eq(integrated().n_evaluations, 4000u);
+        cr_assert_eq(integrate_with("x^k", kernels[i], "k", 5), 0);
+        cr_expect(fabs(integrated().value - 1.0 / 6) < 1e-15);
+    }
+    expect_failed(integrate_with("x", "fast", "sin", 3), "bad_function", "is a function");
+    expect_failed(integrate_with("x", "fast", "x", 3), "bad_function", "is the variable");
+    expect_failed(integrate_with("x", "fast", "", 3), "bad_function", "no name");
+}
+
+// They come from a peer: none, too many, of a wrong type, cut short.
+Test(tasks, integrate_does_not_trust_parameters) {
+    static const char head[] = "\x99\xa1x\x00\x01\x01\xa8portable\xa4left\xa0\x03";
+    static const struct {
+        const char *text;
+        size_t len;
+    } tails[] = {{"\x81\xa1k", 3},    {"\x81\xa1k\xa1v", 5},       {"\x90", 1}, {"", 0},
+                 {"\x81\x01\x01", 3}, {"\xdf\xff\xff\xff\xff", 5}, {"\xc1", 1}};
+    char text[96];
+    memcpy(text, head, sizeof head - 1);
+    for (size_t i = 0; i < JD_LEN(tails); i++) {
+        memcpy(text + sizeof head - 1, tails[i].text, tails[i].len);
+        jobd_bytes b = {text, sizeof head - 1 + tails[i].len};
+        expect_failed(task_integrate(&host, &c, b), "bad_args", "parameter: value");
+    }
+    jobd_args_reset(a);
+    jobd_args_array(a, 7);
+    jobd_args_str(a, "x");
+    jobd_args_f64(a, 0);
+    jobd_args_f64(a, 1);
+    jobd_args_u64(a, 1);
+    jobd_args_str(a, "portable");
+    jobd_args_str(a, "");
+    jobd_args_map(a, JD_EXPR_PARAMS_MAX + 1);
+    for (int i = 0; i <= JD_EXPR_PARAMS_MAX; i++) {
+        char name[] = {'p', (char)('a' + i), '\0'};
+        jobd_args_str(a, name);
+        jobd_args_f64(a, i);
+    }
+    expect_failed(task_quad(&host, &c, args()), "bad_args", "parameter: value");
+}
+
+// Each kernel has a form of its own, and takes the other where it is missing.
+Test(tasks, integrate_takes_functions_of_plugins) {
+    static const char *const names[] = {"test.both", "test.point", "test.block"};
+    double first = 0;
+    for (size_t i = 0; i < JD_LEN(names); i++) {
+        cr_assert_eq(integrate(names[i], 0, 1, 1000, "portable"), 0);
+        first = i == 0 ? integrated().value : first;
+        cr_expect_eq(integrated().value, first, "%s", names[i]);
+        cr_assert_eq(integrate(names[i], 0, 1, 1000, "fast"), 0);
+        cr_expect(fabs(integrated().value - first) < 1e-14, "%s", names[i]);
+    }
+    cr_expect(fabs(first - 1.0 / 6) < 1e-6);
+}
+
+static int quad(const char *text, double from, double to, uint64_t n, const char *kernel) {
+    jobd_args_reset(a);
+    jobd_args_array(a, kernel ? 5 : 4);
+    jobd_args_str(a, text);
+    jobd_args_f64(a, from);
+    jobd_args_f64(a, to);
+    jobd_args_u64(a, n);
+    if (kernel)
+        jobd_args_str(a, kernel);
+    return task_quad(&host, &c, args());
+}
+
+Test(tasks, quad_gives_panels_that_add_up) {
+    static const char *const kernels[] = {NULL, "portable", "fast"};
+    for (size_t i = 0; i < JD_LEN(kernels); i++) {
+        cr_assert_eq(quad("cos(x)", 0, 1, 3, kernels[i]), 0);
+        jobd_reader r = value();
+        uint32_t n, n_panels;
+        jobd_bytes isa;
+        double sum = 0, error, rounding, v;
+        jobd_read_array(&r, &n);
+        jobd_read_str(&r, &isa);
+        jobd_read_array(&r, &n_panels);
+        cr_assert(n == 2 && n_panels == 3);
+        for (uint32_t k = 0; k < n_panels; k++) {
+            jobd_read_array(&r, &n);
+            jobd_read_f64(&r, &v);
+            jobd_read_f64(&r, &error);
+            jobd_read_f64(&r, &rounding);
+            cr_expect(n == 3 && rounding > 0 && error >= rounding && error < 1e-14);
+            sum += v;
+        }
+        cr_assert(r.err == 0 && r.pos == r.end);
+        cr_expect(fabs(sum - sin(1.0)) < 1e-15);
+        cr_expect(is_text(isa, i == 2 ? jd_isa_name(jd_isa_best()) : ""));
+    }
+    cr_assert_eq(quad("test.both", 0, 1, 1024, "fast"), 0);
+}
+
+Test(tasks, quad_says_what_is_wrong) {
+    expect_failed(quad("1/x", -1, 1, 1, NULL), "not_finite", "inf in x = 0");
+    expect_failed(quad("sqrt(x)", -1, 1, 1, NULL), "not_finite", "nan in x = -0.99");
+    expect_failed(quad("cos", 0, 1, 0, NULL), "bad_args", "2^53");
+    expect_failed(quad("cos", 0, 1, 1025, NULL), "bad_args", "1 to 1024");
+    expect_failed(quad("cos", 0, NAN, 1, NULL), "bad_args", "finite");
+    expect_failed(quad("cos", 0, 1, 1, "fats"), "no_kernel", "there are portable fast");
+    expect_failed(quad("cos(", 0, 1, 1, NULL), "bad_function", "column 5");
+    expect_failed(task_quad(&host, &c, (jobd_bytes){NULL, 0}), "bad_args", "quad takes");
+    c.cancel_after = 2;
+    c.n_looks = 0;
+    cr_expect_eq(quad("cos", 0, 1, 100, NULL), JOBD_E_CANCELLED);
 }
 
 static int countdown(uint64_t n) {

@@ -274,7 +274,7 @@ enum {
  *           JOBD_E_WORKER_DIED | JOBD_E_DEADLINE | JOBD_E_KILLED | JOBD_E_CANCELLED |
  *           JOBD_E_RESULT_TOO_BIG | JOBD_E_STOPPING | JOBD_E_LIMIT | JOBD_E_NOENT | JOBD_E_NOMEM
  *           (for its result) | JOBD_E_CLOSED (the connection died). JOBD_E_STATE: the executor was shut
- *           down.
+ *           down; of the future: its pool is drained.
  *  Blocks   no; the bytes leave at the next process, wait or flush, when a blocking call has to
  *           wait, or at 32 KiB.
  *  Thread   [CONN][CB].   Since  0.1.   Wire  job.submit, job.state, job.done.
@@ -680,7 +680,8 @@ typedef struct jobd_pool_options {
     jobd_bytes init_args;    /**< of the initializer, one msgpack array; default [] */
     uint64_t recycle_jobs;   /**< a worker is replaced after so many jobs; default never */
     uint64_t recycle_rss_bytes; /**< or when it holds more memory; default never */
-    uint32_t max_lent; /**< slots that may be lent at once by tasks that call; default workers */
+    uint32_t max_lent; /**< slots that may be lent at once by tasks that call; default workers
+                            times threads */
 } jobd_pool_options;
 
 /** Create a named pool, for every program of the machine.
@@ -704,7 +705,8 @@ JOBD_API int jobd_pool_resize(jobd_conn *conn, const char *pool, uint32_t worker
 JOBD_API int jobd_pool_pause(jobd_conn *conn, const char *pool, bool paused, int64_t timeout_ms);
 
 /** Take no more jobs, and wait until those there are have ended. jobd_pool_pause(false) opens it again.
- *  Returns  0 it is empty | JOBD_E_NOENT | as jobd_pool_create().
+ *  Returns  0 it is empty | JOBD_E_STATE (it was opened again before) | JOBD_E_NOENT | as
+ *           jobd_pool_create().
  *  Blocks   up to timeout_ms.   Thread  [CONN].   Since  0.1.   Wire  pool.drain. */
 JOBD_API int jobd_pool_drain(jobd_conn *conn, const char *pool, int64_t timeout_ms);
 
@@ -747,7 +749,7 @@ typedef struct jobd_job_filter {
     const char *label; /**< default any */
 } jobd_job_filter;
 
-/** One page of the jobs, unfinished and kept ones, by their ids: a msgpack array of maps.
+/** One page of the jobs, those that have ended and are kept, then the others: a msgpack array of maps.
  *  Shape    filter: NULL = all; *cursor as jobd_daemon_workers(): a page may be empty and not the last.
  *  Owns     *ret_rows as in jobd_daemon_status().
  *  Returns  as jobd_daemon_status().

@@ -1,7 +1,8 @@
-// A task plugin, complete: two tasks in one shared object. Build it with the Makefile beside it,
-// name it under `plugins` in jobd.conf, and call it:
+// A task plugin, complete: two tasks and a function in one shared object. Build it with the Makefile
+// beside it, name it under `plugins` in jobd.conf, and call it:
 //
-//     jobctl submit demo.square '[12]'      144
+//     jobctl submit demo.square '[12]'                  144
+//     jobctl integrate demo.parabola 0 1 --tol 1e-12    0.16666666666666667
 #include <jobd/task.h>
 
 static int square(const jobd_host *host, jobd_task_ctx *ctx, jobd_bytes args) {
@@ -37,4 +38,24 @@ static const jobd_task_module module = JOBD_TASK_MODULE("demo", "1.0", tasks);
 
 const jobd_task_module *jobd_task_module_v1(void) {
     return &module;
+}
+
+static double parabola(double x) {
+    return x * (1 - x);
+}
+
+// The same for many points at once, in a loop that compilers turn into vectors.
+static void parabola_block(const double *x, double *y, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = parabola(x[i]);
+}
+
+static const jobd_integrand_def functions[] = {
+    {"demo.parabola", parabola, parabola_block, "x * (1 - x)"},
+};
+
+static const jobd_integrand_module integrands = JOBD_INTEGRAND_MODULE(functions);
+
+const jobd_integrand_module *jobd_integrands_v1(void) {
+    return &integrands;
 }
