@@ -9,6 +9,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import time
 
 from variants import N_JOBS, N_STEPS, UPPER
 
@@ -16,6 +17,7 @@ HERE = pathlib.Path(__file__).parent
 N_ROUNDS = 7
 ROUND_S = 0.2  # a round has as many calls as take this long; half as many go before it unmeasured
 WARM_S = 2  # cores that were idle are slow for so long
+BUSY_CORES = 0.1  # others may use so much; beyond it, the report says that they did
 MARK_BEGIN = "<!-- written by ./dev bench --lecture --update -->"
 MARK_END = "<!-- up to here -->"
 
@@ -36,11 +38,11 @@ ROWS = [
     ("joblib-loky", "Cython, joblib loky", "libm", "cython-serial"),
     ("numba-serial", "numba fastmath, serial", "libm", None),
     ("numba-prange", "numba fastmath, prange", "libm", "numba-serial"),
-    ("bare-libm", "bare C, two warm processes", "libm", "jobd-serial-portable"),
+    ("bare-libm", "bare C, two warm processes", "libm", None),
     ("jobd-serial-portable", "jobd, backend serial, portable", "libm", None),
     ("jobd-thread-portable", "jobd, backend thread, portable", "libm", "jobd-serial-portable"),
     ("jobd-process-portable", "jobd, backend process, portable", "libm", "jobd-serial-portable"),
-    ("bare-simd", "bare C, two warm processes, AVX2", "SIMD", "jobd-serial-fast"),
+    ("bare-simd", "bare C, two warm processes, AVX2", "SIMD", None),
     ("jobd-serial-fast", "jobd, backend serial, fast", "SIMD", None),
     ("jobd-thread-fast", "jobd, backend thread, fast", "SIMD", "jobd-serial-fast"),
     ("jobd-process-fast", "jobd, backend process, fast", "SIMD", "jobd-serial-fast"),
@@ -115,6 +117,21 @@ class Variant:
         return statistics.median(self.seconds) * 1e3
 
 
+def busy_cores():
+    """How many cores others use, measured for a second in which this program does nothing."""
+
+    def ticks():
+        with open("/proc/stat") as stat:
+            times = list(map(int, stat.readline().split()[1:9]))
+        return sum(times), times[3] + times[4]  # all; idle or waiting for a disk
+
+    all_before, idle_before = ticks()
+    time.sleep(1)
+    all_after, idle_after = ticks()
+    idle = (idle_after - idle_before) / max(1, all_after - all_before)
+    return os.cpu_count() * (1 - idle)
+
+
 def warm_cores():
     """Keeps every core busy for a while."""
     spin = f"import time\nend = time.monotonic() + {WARM_S}\nwhile time.monotonic() < end: pass"
@@ -124,10 +141,10 @@ def warm_cores():
 
 
 def measure(bench):
-    """Returns the variants that ran, and a line for each that did not."""
+    """Returns the variants that ran, and for each reason the labels of those that did not."""
     in_c = Player([bench, "--lecture"])
     players = [in_c]
-    variants, left_out = [], []
+    variants, left_out = [], {}
     try:
         for row in ROWS:
             player = in_c
@@ -138,7 +155,7 @@ def measure(bench):
             if variant.prepare():
                 variants.append(variant)
             else:
-                left_out.append(f"{variant.label}: {player.missing}")
+                left_out.setdefault(player.missing, []).append(variant.label)
         warm_cores()
         for i in range(N_ROUNDS):
             print(f"round {i + 1} of {N_ROUNDS}", file=sys.stderr, flush=True)
@@ -205,17 +222,18 @@ def table(variants):
     return lines
 
 
-def report(variants, left_out, load, chart):
+def report(variants, left_out, others, chart):
     today = datetime.date.today().isoformat()
+    busy = " **The machine was busy: these figures mean little.**" if others > BUSY_CORES else ""
     lines = [
-        f"Measured on {today}: {machine()}. Before the run, {load:.1f} of {os.cpu_count()} cores were busy.",
+        f"Measured on {today}: {machine()}. Other programs used {others:.2f} cores before the run.{busy}",
         "",
         f"![Median time of a call, a bar for each variant, on a logarithmic scale]({chart})",
         "",
         *table(variants),
     ]
-    if left_out:
-        lines += ["", "Left out here: " + "; ".join(left_out) + "."]
+    for why, labels in left_out.items():
+        lines += ["", f"Left out here ({why}): {'; '.join(labels)}."]
     return "\n".join(lines) + "\n"
 
 
@@ -248,18 +266,18 @@ def main():
     parser.add_argument("--readme", type=pathlib.Path, help="file to write the report into, too")
     parser.add_argument("--chart", help="the chart's place for --readme, relative to it")
     args = parser.parse_args()
-    load = os.getloadavg()[0]
+    others = busy_cores()
     try:
         variants, left_out = measure(args.bench)
         out = args.out
-        text = report(variants, left_out, load, f"{out.name}.svg")
+        text = report(variants, left_out, others, f"{out.name}.svg")
         pathlib.Path(f"{out}.md").write_text("# The lecture's integral\n\n" + text)
         print(text)
         draw(variants, f"{out}.dat", f"{out}.svg")
         if args.readme:
             chart = args.readme.parent / args.chart
             chart.write_bytes(pathlib.Path(f"{out}.svg").read_bytes())
-            update_readme(args.readme, report(variants, left_out, load, args.chart))
+            update_readme(args.readme, report(variants, left_out, others, args.chart))
     except Failed as error:
         sys.exit(f"lecture: {error}")
 

@@ -160,6 +160,7 @@ int lecture_serve(const struct bench *b) {
     if (r == 0)
         r = service_start(b, N_PARTS, NULL, &stage.service);
     while (r == 0 && !bench_interrupted() && fgets(line, sizeof line, stdin)) {
+        line[strcspn(line, "\n")] = '\0';
         r = play(&stage, line);
         fflush(stdout);
     }
