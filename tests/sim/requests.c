@@ -92,9 +92,10 @@ static void on_managed(struct sim *sim, const struct sim_asked *a, int error) {
     case JOBD_E_NOENT:
         SIM_CHECK(sim, a->op != JD_OP_POOL_CREATE);
         return;
-    case JOBD_E_LIMIT:
-        SIM_CHECK(sim, a->op == JD_OP_POOL_CREATE || a->op == JD_OP_POOL_RESIZE);
+    case JOBD_E_STATE: // it was opened again
+        SIM_CHECK(sim, a->op == JD_OP_POOL_DRAIN);
         return;
+    case JOBD_E_LIMIT:
     case JOBD_E_INVAL:
         SIM_CHECK(sim, a->op == JD_OP_POOL_CREATE || a->op == JD_OP_POOL_RESIZE);
         return;
