@@ -80,8 +80,8 @@ void sim_future_abort(struct sim *sim, struct sim_client *c) {
     struct sim_asked a = {.handle = any_handle(sim)};
     a.about = sim_chance(&sim->rng, 300) ? any_id(sim) : 0;
     msg.u.abort = (struct jd_abort){.handle = a.handle, .job = a.about};
-    msg.u.abort.grace_ms = sim_chance(&sim->rng, 500) ? sim_below(&sim->rng, 50) : 0;
-    msg.u.abort.force = sim_chance(&sim->rng, 500);
+    msg.u.abort.grace_ms = sim_chance(&sim->rng, 700) ? sim_below(&sim->rng, 300) : 0;
+    msg.u.abort.force = a.now = sim_chance(&sim->rng, 500);
     sim_client_send(sim, c, &msg, a);
 }
 
@@ -209,7 +209,7 @@ void sim_future_on_reply(struct sim *sim, struct sim_client *c, const struct sim
         SIM_CHECK(sim, !msg->error);
         if (msg->u.abort_ok.state) {
             SIM_CHECK(sim, subject(sim, c, a) != NULL);
-            sim_job_aborted(sim, (uint32_t)(subject(sim, c, a) - sim->job));
+            sim_job_aborted(sim, (uint32_t)(subject(sim, c, a) - sim->job), a->now);
         }
         return;
     default:
