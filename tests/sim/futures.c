@@ -191,7 +191,8 @@ static void on_cancelled(struct sim *sim, struct sim_client *c, const struct sim
     struct sim_job *job = subject(sim, c, a);
     SIM_CHECK(sim, job != NULL);
     uint32_t index = (uint32_t)(job - sim->job);
-    if (!a->about && !job->detached && sim_job_futures(sim, index) > 1) {
+    bool others = job->abandoned || sim_job_futures(sim, index) > 1; // or its owner is gone
+    if (!a->about && !job->detached && others) {
         c->future[a->handle].gives_up = true;
         return;
     }
@@ -242,8 +243,8 @@ static void on_done(struct sim *sim, struct sim_client *c, const struct jd_job_d
     SIM_CHECK(sim, d->state == JOBD_JOB_CANCELLED && !sim->job[f->job].ended);
     if (f->owner)
         sim_job_moved(sim, f->job);
+    SIM_CHECK(sim, lives || job->abandoned || sim_job_futures(sim, f->job) > 0); // others wait
     sim_job_left(sim, f->job);
-    SIM_CHECK(sim, !job->abandoned || lives); // others wait
 }
 
 void sim_future_on_event(struct sim *sim, struct sim_client *c, const struct jd_msg *msg) {

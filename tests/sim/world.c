@@ -100,6 +100,11 @@ static void print_event(const struct sim *sim, const struct event *e) {
     if (message && e->msg->op == JD_OP_RESULT)
         printf(" slot %llu: %.*s", (unsigned long long)e->msg->u.result.slot,
                (int)e->msg->u.result.text.len, (const char *)e->msg->u.result.text.data);
+    if (message && (e->msg->op == JD_OP_SUBMIT || e->msg->op == JD_OP_CANCEL ||
+                    e->msg->op == JD_OP_ABORT || e->msg->op == JD_OP_ATTACH)) // a handle is first
+        printf(" %llu", (unsigned long long)e->msg->u.cancel.handle);
+    if (message && e->msg->op == JD_OP_ATTACH)
+        printf(" job %llu", (unsigned long long)e->msg->u.attach.job);
     if (e->kind == EVENT_REVOKED)
         printf(" slot %u %s", e->slot, e->won ? "won" : "lost");
     printf("\n");
