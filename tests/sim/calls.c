@@ -93,7 +93,7 @@ static void on_child_reply(struct sim *sim, struct sim_thread *t, const struct j
     if (msg->op == JD_OP_CANCEL) {
         bool done = msg->u.cancel_ok.cancelled;
         SIM_CHECK(sim, !done || child->expect == EXPECT_DONE);
-        if (done && sim_job_futures(sim, child->job) == 1)
+        if (done && !job->abandoned && sim_job_futures(sim, child->job) == 1)
             job->cancelled = job->may_be_cancelled = true;
         child->gives_up = done && !job->cancelled;
         return;
