@@ -82,13 +82,13 @@ static bool on_started(struct core *core, uint32_t number, const struct board_st
     slot->progress = progress;
     uint64_t limit_ns = job_time_limit_ns(&core->jobs, job);
     const struct stop stop = slot->has_more ? w->more[s->slot].stop : (struct stop){0};
-    bool stopping = stop.why && (w->n_threads > 1 || w->stop_slot != SLOT_NONE);
-    if (stop.why && !stopping) // it had to wait for another one's end
+    bool alone = w->n_threads == 1 || stop.force;
+    if (stop.why && alone && w->stop_slot == SLOT_NONE) // it had to wait for another one's end
         stop_begin(core, number, s->slot, &stop);
-    else if (limit_ns && core->now_ns - slot->since_ns >= limit_ns && !stopping)
+    else if (limit_ns && core->now_ns - slot->since_ns >= limit_ns && !stop.why)
         stop_begin(core, number, s->slot,
                    &(struct stop){.why = STOP_LIMIT, .grace_ns = core->cfg.grace_ns});
-    else if (job->flags & JOB_OWNER_GONE && !stopping)
+    else if (job->flags & JOB_OWNER_GONE && !stop.why)
         stop_begin(core, number, s->slot,
                    &(struct stop){.why = STOP_OWNER_GONE, .grace_ns = core->cfg.grace_ns});
     return true;

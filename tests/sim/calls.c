@@ -87,7 +87,7 @@ static void on_child_reply(struct sim *sim, struct sim_thread *t, const struct j
     SIM_CHECK(sim, msg->id % 1000 < t->n_children);
     if (msg->op == JD_OP_ABORT) {
         if (msg->u.abort_ok.state && child->expect == EXPECT_DONE)
-            sim_job_aborted(sim, child->job);
+            sim_job_aborted(sim, child->job, false);
         return;
     }
     if (msg->op == JD_OP_CANCEL) {
@@ -163,7 +163,8 @@ static void on_child_done(struct sim *sim, uint32_t i, const struct jd_job_done 
     if (!t || k >= t->n_children || t->child[k].expect != EXPECT_DONE)
         return;
     t->child[k].expect = EXPECT_NOTHING;
-    if (t->child[k].gives_up)
+    bool lives = w->liar && sim_core_has(sim, sim->job[t->child[k].job].id); // a lie hit it
+    if (t->child[k].gives_up || lives)
         sim_job_left(sim, t->child[k].job);
     else
         sim_job_done(sim, t->child[k].job, d);

@@ -7,6 +7,14 @@ static uint32_t any_handle(struct sim *sim) {
     return (uint32_t)sim_below(&sim->rng, SIM_HANDLES);
 }
 
+// Mostly one that stands for a job.
+static uint32_t used_handle(struct sim *sim, const struct sim_client *c) {
+    uint32_t handle = any_handle(sim);
+    for (unsigned n = 0; n < 8 && c->future[handle].expect != EXPECT_DONE; n++)
+        handle = any_handle(sim);
+    return handle;
+}
+
 static uint64_t any_id(struct sim *sim) {
     uint64_t back = sim_below(&sim->rng, 20), next = core_next_id(sim->core);
     return next > back ? next - back : 1;
@@ -69,7 +77,7 @@ void sim_future_attach(struct sim *sim, struct sim_client *c) {
 
 void sim_future_cancel(struct sim *sim, struct sim_client *c) {
     struct jd_msg msg = {.op = JD_OP_CANCEL};
-    struct sim_asked a = {.handle = any_handle(sim)};
+    struct sim_asked a = {.handle = used_handle(sim, c)};
     a.about = sim_chance(&sim->rng, 200) ? any_id(sim) : 0;
     msg.u.cancel = (struct jd_cancel){.handle = a.handle, .job = a.about};
     sim_client_send(sim, c, &msg, a);
@@ -77,17 +85,17 @@ void sim_future_cancel(struct sim *sim, struct sim_client *c) {
 
 void sim_future_abort(struct sim *sim, struct sim_client *c) {
     struct jd_msg msg = {.op = JD_OP_ABORT};
-    struct sim_asked a = {.handle = any_handle(sim)};
+    struct sim_asked a = {.handle = used_handle(sim, c)};
     a.about = sim_chance(&sim->rng, 300) ? any_id(sim) : 0;
     msg.u.abort = (struct jd_abort){.handle = a.handle, .job = a.about};
-    msg.u.abort.grace_ms = sim_chance(&sim->rng, 500) ? sim_below(&sim->rng, 50) : 0;
-    msg.u.abort.force = sim_chance(&sim->rng, 500);
+    msg.u.abort.grace_ms = sim_chance(&sim->rng, 700) ? sim_below(&sim->rng, 300) : 0;
+    msg.u.abort.force = a.now = sim_chance(&sim->rng, 500);
     sim_client_send(sim, c, &msg, a);
 }
 
 void sim_future_signal(struct sim *sim, struct sim_client *c) {
     struct jd_msg msg = {.op = JD_OP_SIGNAL};
-    struct sim_asked a = {.handle = any_handle(sim)};
+    struct sim_asked a = {.handle = used_handle(sim, c)};
     a.about = sim_chance(&sim->rng, 300) ? any_id(sim) : 0;
     msg.u.signal = (struct jd_signal){
         .handle = a.handle, .job = a.about, .signal = sim_chance(&sim->rng, 500) ? 15 : 9};
@@ -209,7 +217,7 @@ void sim_future_on_reply(struct sim *sim, struct sim_client *c, const struct sim
         SIM_CHECK(sim, !msg->error);
         if (msg->u.abort_ok.state) {
             SIM_CHECK(sim, subject(sim, c, a) != NULL);
-            sim_job_aborted(sim, (uint32_t)(subject(sim, c, a) - sim->job));
+            sim_job_aborted(sim, (uint32_t)(subject(sim, c, a) - sim->job), a->now);
         }
         return;
     default:

@@ -141,12 +141,13 @@ void sim_job_failed(struct sim *sim, uint32_t index) {
     sim->totals.retried++;
 }
 
-void sim_job_aborted(struct sim *sim, uint32_t index) {
+void sim_job_aborted(struct sim *sim, uint32_t index, bool force) {
     struct sim_job *job = &sim->job[index];
     job->may_be_killed = job->may_be_cancelled = true;
     if (job->process && !job->out && job->runs > 0) // its result is there: it is about to end
         return;
     job->aborted = true;
+    job->must_end |= force || (job->out && sim->worker[job->worker].n_threads == 1);
 }
 
 // ---- who waits for it ----

@@ -78,6 +78,7 @@ static void on_deleted(struct sim *sim, bool now) {
             continue;
         job->may_be_cancelled = true;
         job->may_be_killed |= now;
+        job->must_end |= now;
     }
 }
 

@@ -62,7 +62,8 @@ static void choose(struct sim *sim) {
     sim->deaf_1000 = maybe(sim, 300, 10);
     sim->vanish_1000 = maybe(sim, 500, 30);
     sim->garbage_1000 = maybe(sim, 300, 10);
-    sim->spawn_fail_1000 = maybe(sim, 300, 500);
+    sim->spawn_fail_1000 = maybe(sim, 300, 1000);
+    sim->endless_1000 = maybe(sim, 700, 200);
     sim->call_1000 = maybe(sim, 600, 500);
     sim->fail_1000 = maybe(sim, 500, 400);
     sim->manage_1000 = maybe(sim, 600, 60);

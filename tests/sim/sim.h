@@ -62,6 +62,7 @@ struct sim_job {
     bool finished;         // an honest worker finished it, and well
     bool cancelled;        // somebody was told so
     bool aborted;          // from now on it must not go on
+    bool must_end;         // it was aborted, and nothing else keeps its worker alive
     bool may_be_cancelled; // somebody asked for it, or its pool was deleted
     bool may_be_killed;
     bool kept;      // somebody attached to it after its end
@@ -88,7 +89,7 @@ struct sim_asked {
     uint32_t job;   // a submit: its job
     uint64_t about; // the job's id, where it is named so
     bool busy;      // the handle was in use
-    bool now;       // of deleting a pool
+    bool now;       // pool.delete: stop what runs; job.abort: by force
 };
 struct sim_executor {
     bool open;
@@ -125,7 +126,7 @@ struct sim_child {
 struct sim_thread {
     struct sim_run run;
     enum sim_thread_state state;
-    bool endless, stop_asked, calls;
+    bool endless, obeys, stop_asked, calls;
     uint32_t lend_id, resume_id; // requests without an answer
     uint32_t n_children;
     struct sim_child child[SIM_CHILDREN];
@@ -167,7 +168,7 @@ struct sim {
     struct core_config cfg;
     bool faults, verbose, exited, stopping, tasks_told, any_ended;
     unsigned die_1000, lie_1000, deaf_1000, vanish_1000, garbage_1000, spawn_fail_1000;
-    unsigned call_1000, fail_1000, manage_1000, process_1000, init_fail_1000;
+    unsigned endless_1000, call_1000, fail_1000, manage_1000, process_1000, init_fail_1000;
     struct sim_client client[SIM_CLIENTS];
     struct sim_worker worker[SIM_NUMBERS];
     struct sim_job job[SIM_JOBS];
@@ -212,7 +213,7 @@ void sim_job_dispatched(struct sim *sim, uint32_t worker, const struct jd_run *r
 void sim_job_settled(struct sim *sim, uint32_t worker, uint8_t slot, uint64_t seq);
 void sim_job_claimed(struct sim *sim, uint32_t worker, uint32_t job);
 void sim_job_failed(struct sim *sim, uint32_t job); // such a result is about to be fed in
-void sim_job_aborted(struct sim *sim, uint32_t job);
+void sim_job_aborted(struct sim *sim, uint32_t job, bool force);
 // It goes on without the executor that it was submitted to.
 void sim_job_moved(struct sim *sim, uint32_t job);
 // A future of it is gone.

@@ -124,7 +124,8 @@ static void claim_next(struct sim *sim, uint32_t i) {
     sim_job_claimed(sim, i, run.job);
     struct sim_thread *t = &w->thread[w->n_claimed++];
     *t = (struct sim_thread){.run = run};
-    t->endless = sim->faults && sim_chance(&sim->rng, 30);
+    t->endless = sim->faults && sim_chance(&sim->rng, sim->endless_1000);
+    t->obeys = sim_chance(&sim->rng, 500);
     t->calls = !w->process && sim->faults && sim->job[run.job].depth < SIM_DEPTH &&
                sim_chance(&sim->rng, sim->call_1000);
 }
@@ -144,8 +145,11 @@ static void finish(struct sim *sim, uint32_t i, uint32_t at) {
 static void run_thread(struct sim *sim, uint32_t i, uint32_t at) {
     struct sim_worker *w = &sim->worker[i];
     struct sim_thread *t = &w->thread[at];
-    bool stuck = t->endless && (sim->faults || sim->job[t->run.job].limited);
-    if (stuck && !(t->stop_asked && sim_chance(&sim->rng, 5)))
+    const struct sim_job *job = &sim->job[t->run.job];
+    bool stuck = t->endless && (sim->faults || job->limited || job->must_end);
+    // In a worker of several threads the flag is all there is, unless somebody forces it.
+    bool obeys = t->stop_asked && (t->obeys || (w->n_threads > 1 && !job->must_end));
+    if (stuck && !(obeys && sim_chance(&sim->rng, 200)))
         return; // something must end it
     if (sim_call_act(sim, i, t))
         return;

@@ -163,6 +163,9 @@ void sim_worker_die(struct sim *sim, uint32_t i, int status) {
                       .status = status,
                       .board = board_of(sim, i),
                       .text = jd_text("last words")};
+    e.usage = (struct worker_usage){.cpu_ns = sim_below(&sim->rng, 3),
+                                    .max_rss_bytes = sim_below(&sim->rng, 3),
+                                    .out_of_memory = sim_chance(&sim->rng, 50)};
     sim_feed(sim, &e);
 }
 
