@@ -88,6 +88,7 @@ static int resize(struct core *core, struct pool *pool, uint64_t n, jobd_bytes *
     if (err)
         return err;
     pool->n_workers = (uint32_t)n;
+    core_pool_is_due(core, pool);
     pool_unbalance(core, pool);
     tell(core, pool, "pool.resized");
     return 0;
