@@ -41,7 +41,7 @@ void stop_begin(struct core *core, uint32_t number, unsigned index, const struct
     struct worker *w = &core->workers[number];
     struct stop *under_way = &slot_more(w, index)->stop;
     bool force = stop->force || under_way->force; // once asked for, it stays
-    bool begun = w->stop_slot == index;
+    bool alone = w->n_threads == 1 || force, begun = w->stop_slot == index;
     if (w->state != WORKER_READY)
         return;
     if (stop->why == STOP_ABORT || (!begun && under_way->why != STOP_ABORT))
@@ -49,14 +49,14 @@ void stop_begin(struct core *core, uint32_t number, unsigned index, const struct
     under_way->force = force;
     if (w->stop_stage == STOP_KILLED)
         return; // it ends with its worker
+    if (alone && w->stop_slot != SLOT_NONE && !begun)
+        return; // one after the other: a sample will show it
     struct effect *fx = core_emit(core, EFFECT_ASK_STOP);
     fx->worker = number;
     fx->slot = (uint8_t)index;
     fx->seq = w->slot[index].seq;
-    if (w->n_threads > 1 && !force)
+    if (!alone)
         return;
-    if (w->stop_slot != SLOT_NONE && !begun)
-        return; // one after the other: a sample will show it
     uint64_t until_ns = core->now_ns + stop->grace_ns;
     w->stop_ns = begun && w->stop_ns < until_ns ? w->stop_ns : until_ns;
     w->stop_slot = (uint16_t)index;

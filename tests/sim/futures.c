@@ -232,7 +232,10 @@ static void on_done(struct sim *sim, struct sim_client *c, const struct jd_job_d
     struct sim_future *f = &c->future[d->handle];
     SIM_CHECK(sim, f->expect == EXPECT_DONE); // after its reply, and only once
     f->expect = EXPECT_NOTHING;
-    if (!f->gives_up) {
+    // Where a liar is about, the daemon may know of a future that the model has given up.
+    const struct sim_job *job = &sim->job[f->job];
+    bool lives = job->touched_by_liar && sim_core_has(sim, job->id);
+    if (!f->gives_up && !lives) {
         sim_job_done(sim, f->job, d);
         return;
     }
@@ -240,7 +243,7 @@ static void on_done(struct sim *sim, struct sim_client *c, const struct jd_job_d
     if (f->owner)
         sim_job_moved(sim, f->job);
     sim_job_left(sim, f->job);
-    SIM_CHECK(sim, !sim->job[f->job].abandoned); // others wait
+    SIM_CHECK(sim, !job->abandoned || lives); // others wait
 }
 
 void sim_future_on_event(struct sim *sim, struct sim_client *c, const struct jd_msg *msg) {

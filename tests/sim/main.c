@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,11 +19,18 @@ bool sim_chance(struct sim_rng *rng, unsigned in_1000) {
 _Noreturn void sim_fail(const struct sim *sim, const char *file, int line, const char *what) {
     fflush(stdout);
     fprintf(stderr, "%s:%d: violated: %s\n", file, line, what);
-    fprintf(stderr, "seed %llu, step %llu; replay: jobd-sim --seed %llu --verbose\n",
-            (unsigned long long)sim->seed, (unsigned long long)sim->steps,
-            (unsigned long long)sim->seed);
     sim_explain(sim);
     abort();
+}
+
+static const struct sim *running;
+
+// Also where the core itself finds that something cannot be.
+static void on_abort(int signal) {
+    (void)signal;
+    fprintf(stderr, "seed %llu, step %llu; replay: jobd-sim --seed %llu --verbose\n",
+            (unsigned long long)running->seed, (unsigned long long)running->steps,
+            (unsigned long long)running->seed);
 }
 
 static uint64_t number(const char *text) {
@@ -79,6 +87,8 @@ int main(int argc, char **argv) {
                         "[--seed SEED [--verbose]]\n");
         return 2;
     }
+    running = &sim;
+    signal(SIGABRT, on_abort);
     sim.verbose = o.verbose;
     if (o.verbose)
         setvbuf(stdout, NULL, _IOLBF, 0);

@@ -137,6 +137,8 @@ static void finish(struct sim *sim, uint32_t i, uint32_t at) {
     run.cancelled = !run.failed && w->thread[at].stop_asked && sim_chance(&sim->rng, 300);
     if (!run.failed && !run.cancelled && !w->liar)
         sim->job[run.job].finished = true;
+    for (uint32_t k = 0; k < w->thread[at].n_children; k++) // an honest one has waited for them
+        sim->job[w->thread[at].child[k].job].touched_by_liar |= w->liar;
     sim_call_drop(sim, &w->thread[at]);
     w->thread[at] = w->thread[--w->n_claimed];
     append(sim, &w->done, run);

@@ -177,6 +177,8 @@ static void submit_lie(struct sim *sim, uint32_t i, uint16_t slot) {
     if (job == UINT32_MAX)
         return;
     msg.u.submit.handle = (uint64_t)slot << 15 | 9;
+    msg.u.submit.key = (jobd_bytes){0}; // nobody would know of that future
+    sim->job[job].key = 0;
     sim->job[job].touched_by_liar = true;
     sim->worker[i].lie = job;
     sim_worker_message(sim, i, &msg);

@@ -60,6 +60,10 @@ static void print_effect(const struct sim *sim, const struct effect *fx) {
                (const char *)fx->msg.u.job_done.text.data);
     else if (message && fx->msg.op == JD_OP_SUBMIT)
         printf(" job %llu", (unsigned long long)fx->msg.u.submit_ok.job);
+    else if (message && fx->msg.op == JD_OP_HAPPENED)
+        printf(" %s job %llu state %llu", (const char *)fx->msg.u.happened.what.data,
+               (unsigned long long)fx->msg.u.happened.job,
+               (unsigned long long)fx->msg.u.happened.state);
     else if (fx->kind == EFFECT_DISPATCH)
         printf(" slot %llu job %llu", (unsigned long long)fx->msg.u.run.slot,
                (unsigned long long)fx->msg.u.run.job);
