@@ -50,7 +50,7 @@ static int explain(const struct run *run, const struct adapt_state *now) {
                  near, ADAPT_STALLED_MAX);
         return cannot(
             run, "diverges", text,
-            "look at the function there; \"jobctl integrate\" with -n takes any function");
+            "look at the function there; if the integral exists, write it so that it is bounded");
     case ADAPT_NARROW:
         snprintf(text, sizeof(text),
                  "the function is too steep near x = %.17g: double precision has no smaller "

@@ -100,7 +100,9 @@ static void audit_levels(const struct core *core, const struct pool *pool) {
         smallest = pool->levels[i] ? 64 * i + __builtin_ctzll(pool->levels[i]) : smallest;
     }
     JD_ASSERT(pool->level == smallest);
-    bool due = sched_could_start(core, pool) || pool->n_resuming > 0 || pool->look_for_work;
+    // (Room in a window that a task has learned of elsewhere is used at the pool's next result.)
+    bool due = (pool->idle && sched_could_start(core, pool)) || pool->n_resuming > 0 ||
+               pool->look_for_work;
     JD_ASSERT(!due || core->pools_due >> pool->number & 1);
 }
 

@@ -403,7 +403,14 @@ Test(map, an_item_of_a_chunk_may_map) {
 }
 
 Test(map, stops_here_too) {
-    uint64_t seq = fake_run(&m, 0, "work.map", map_of("work.meet", 3, -1));
+    jobd_args_reset(a);
+    jobd_args_array(a, 3);
+    jobd_args_str(a, "work.meet");
+    jobd_args_array(a, 1);
+    jobd_args_array(a, 1);
+    jobd_args_u64(a, 2); // it waits for another one, which never comes
+    jobd_args_i64(a, -1);
+    uint64_t seq = fake_run(&m, 0, "work.map", finish());
     fake_send(&m);
     lend(JOBD_E_AGAIN);
     fake_wait_started(&m, 0, seq);

@@ -83,10 +83,10 @@ Test(worker, says_hello_with_its_tasks_in_registry_order) {
     cr_expect_eq(fake_task(&m, "echo"), 0u);
     cr_expect_eq(fake_task(&m, "ping"), 1u);
     cr_expect_eq(fake_task(&m, "integrate"), 2u);
-    cr_expect_eq(fake_task(&m, "quad"), 3u);
-    cr_expect_eq(fake_task(&m, "countdown"), 4u);
-    cr_expect_eq(fake_task(&m, "sleep"), 5u);
-    cr_expect_eq(fake_task(&m, "exec"), 6u);
+    cr_expect_eq(fake_task(&m, "countdown"), 3u);
+    cr_expect_eq(fake_task(&m, "sleep"), 4u);
+    cr_expect_eq(fake_task(&m, "exec"), 5u);
+    cr_expect_eq(fake_task(&m, "quad"), 6u);
     fake_stop(&m);
 }
 
